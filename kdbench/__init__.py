@@ -1,0 +1,70 @@
+"""kdbench: the referee for small models. This is all that a plugin author imports.
+
+Nothing heavy is loaded here; what needs torch is looked up when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from kdbench.declare import (
+    Count,
+    Fraction,
+    NonNegative,
+    Positive,
+    ProperFraction,
+    Whole,
+    compressor,
+    dataset,
+    method,
+    metric,
+    model,
+    relabeler,
+    section,
+    shift,
+    target,
+    view,
+)
+from kdbench.nouns import (
+    Artefact,
+    Batch,
+    Bundle,
+    Edit,
+    NotApplicable,
+    Outputs,
+    Predictions,
+    Refusal,
+    Runner,
+    Samples,
+    Shape,
+    Undefined,
+)
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Columns": "kdbench.nets.columns",
+    "apply_edit": "kdbench.nets.edits",
+    "area_under_curve": "kdbench.judge.ranks",
+    "channels": "kdbench.nets.edits",
+    "kit": "kdbench.report",
+    "example": "kdbench.nets.build",
+    "mask": "kdbench.nets.edits",
+    "masks": "kdbench.nets.edits",
+    "to_onnx": "kdbench.nets.export",
+}
+"""Tools for networks and for sections of the report, by the module that holds them."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'kdbench' has no attribute {name!r}")
+
+
+__all__ = [
+    "Artefact", "Batch", "Bundle", "Count", "Edit", "Fraction", "NonNegative", "NotApplicable", "Outputs", "Positive", "Predictions",
+    "ProperFraction", "Refusal", "Runner", "Samples", "Shape", "Undefined", "Whole", "compressor", "dataset", "method", "metric",
+    "model", "relabeler", "section", "shift", "target", "view",
+]  # fmt: skip

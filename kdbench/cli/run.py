@@ -1,0 +1,97 @@
+"""`kdbench run`: suite -> plan -> evidence -> judgement -> report. Running again does only what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from kdbench.cli import options
+from kdbench.cli.progress import bar
+from kdbench.execute import Outcome, Site, execute
+from kdbench.execute.lock import hold
+from kdbench.nouns import Job, Plan, Suite, canonical, digest, plain
+from kdbench.plan import judging, plan
+from kdbench.plan.keys import sources
+from kdbench.registry import Plugins
+from kdbench.report import render, table
+from kdbench.store import Store
+from kdbench.suite import load
+
+COMPLETE, GATE_FAILED, PARTIAL, INTERRUPTED = 0, 1, 3, 130
+"""Exit codes; 2 is a refusal, said by the command line itself."""
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
+    parser = subparsers.add_parser("run", help="make what is missing, judge it, and write the leaderboard", description=__doc__)
+    options.suite(parser)
+    options.places(parser)
+    options.work(parser)
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the suite; the exit code says how complete the board is."""
+    plugins = options.plugins(args)
+    suite = load(args.suite, plugins, args.set)
+    planned = plan(suite, plugins, args.data)
+    store = Store(args.store)
+    with hold(args.store):
+        store.sweep()
+        if _execute("evidence", planned.jobs, store, options.site(args)).interrupted:
+            return _interrupted()
+    return conclude(args, suite, planned, plugins, store)
+
+
+def conclude(args: argparse.Namespace, suite: Suite, planned: Plan, plugins: Plugins, store: Store) -> int:
+    """Judge the evidence that is there, write the report, and say where it is."""
+    with hold(args.store):
+        judged = judging(suite, planned, plugins, store.has)
+        there = tuple(job for job in planned.jobs if store.has(job.key))  # so that a damaged one can be made again
+        if _execute("judging", (*there, *judged), store, options.site(args)).interrupted:
+            return _interrupted()
+        folder = args.reports / suite.name
+        missing = [job for job in (*planned.jobs, *judged) if not store.has(job.key)]
+        _report(suite, planned, judged, store, folder, plugins)
+    return _say(folder, len(missing))
+
+
+def _execute(what: str, jobs: tuple[Job, ...], store: Store, site: Site) -> Outcome:
+    with bar(what, sum(not store.has(job.key) for job in jobs)) as tell:
+        return execute(jobs, store, site, tell)
+
+
+def _interrupted() -> int:
+    print("interrupted: what was finished is kept; run the same command again to go on", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _report(suite: Suite, planned: Plan, judged: tuple[Job, ...], store: Store, folder: Path, plugins: Plugins) -> None:
+    """Write the report, unless the one that is there was made from exactly this."""
+    failures = {job.key: store.failure(job.key) for job in (*planned.jobs, *judged) if not store.has(job.key)}
+    code = sources(p for p in Path(__file__).parents[1].rglob("*") if p.is_file() and p.parent.name in {"report", "assets", "sections", "judge"})
+    made_from = digest([plain(suite), [plain(c) for c in planned.cells], [j.key for j in judged], failures, code])
+    stamp = folder / "made_from.txt"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from and (folder / "index.html").exists():
+        return
+    from kdbench.judge import judge  # noqa: PLC0415 - pandas, only where a report is due
+
+    stamp.unlink(missing_ok=True)
+    render(judge(suite, planned, judged, store), folder, plugins)
+    stamp.write_text(made_from, encoding="utf-8")
+
+
+def _say(folder: Path, missing: int) -> int:
+    import pandas as pd  # noqa: PLC0415 - the frames of the report
+
+    written = json.loads((folder / "standings.json").read_text(encoding="utf-8"))
+    table(pd.DataFrame(written["standings"]), pd.read_parquet(folder / "scores.parquet"))
+    if missing:
+        print(f"partial: {missing} jobs have brought nothing; their rows say why", file=sys.stderr)
+    missed = [gate for gate in written["gates"] if gate["verdict"] != "PASS"]
+    for gate in missed:
+        print(f"gate {gate['verdict']}: {canonical(gate)}", file=sys.stderr)
+    print(folder / "index.html")
+    return PARTIAL if missing else GATE_FAILED if missed else COMPLETE

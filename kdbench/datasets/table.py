@@ -1,0 +1,110 @@
+"""Your own data: a CSV or Parquet file with a label, feature and group columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from kdbench import Refusal, Samples, dataset
+from kdbench.datasets._cells import fitting, labels, looks_numeric, numbers, texts
+from kdbench.datasets._sheet import Sheet, read_sheet
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataset(kind="table", files=("{path}",), groups=("*",))
+def table(  # noqa: PLR0913 - each is a key that the user may set
+    root: Path | None,
+    *,
+    path: str,
+    label: str,
+    features: list[str] | None = None,
+    categorical: list[str] | None = None,
+    groups: list[str] | None = None,
+    use_groups: bool = True,
+    positive: str = "",
+    split: str = "",
+    id: str = "",
+    cluster: str = "",
+    missing: Literal["refuse", "impute"] = "refuse",
+    alike: bool = False,
+    licence: str = "not stated",
+) -> Samples:
+    """Any table with a class label. Text is kept as it is: "NA", "None" and "007" are values, an empty cell is missing.
+
+    path: a .csv (UTF-8, commas) or .parquet file, in the data folder or absolute. label: the column with the class.
+    features: columns that the model may see; by default all others (group columns too, unless `use_groups` is false).
+    categorical: which features are categories; by default those where at most half of the cells are numbers; the rest must
+    be finite numbers. missing: an empty number is refused, or "impute"d with the median of train (and noted); an empty
+    category is a level of its own. groups: columns whose results are compared. positive: the class that is a decision in favour.
+    split: a column of train, validation, test (by default kdbench splits: stratified, copies of a row on one side).
+    id: a column of unique texts (by default the row number). cluster: a column, e.g. a person, whose rows stay together.
+    alike: say true where different records may have equal features, so that equal rows are no copies.
+    """
+    sheet = read_sheet(root, path)
+    taken = {
+        name: role
+        for role, name in (("label", label), ("split", split), ("id", id), ("cluster", cluster))
+        if name or role == "label"
+    }
+    for name, role in (*taken.items(), *((g, "groups") for g in groups or ())):
+        sheet.column(name, role)
+    hidden = set(taken) | (set() if use_groups else set(groups or ()))
+    chosen = [c for c in sheet.columns if c not in hidden] if features is None else features
+    _check_features(sheet, chosen, categorical or [], taken)
+    text = [c for c in chosen if not looks_numeric(sheet.column(c, "features"))] if categorical is None else categorical
+    plain = [c for c in chosen if c not in text]
+    y, classes = labels(sheet, label)
+    if positive and positive not in classes:
+        raise Refusal(f"{sheet.path}: positive: no label {positive!r} (allowed: {', '.join(map(repr, classes[:20]))})")
+    return Samples(
+        "table",
+        {"numeric": numbers(sheet, plain, missing == "impute"), "categorical": texts(sheet, text)},
+        y,
+        _column(sheet, id) if id else np.array([str(i + 1) for i in range(sheet.rows)]),
+        classes,
+        licence,
+        path,
+        {g: _column(sheet, g) for g in groups or ()},
+        _split(sheet, split) if split else None,
+        _column(sheet, cluster) if cluster else None,
+        {"numeric": tuple(plain), "categorical": tuple(text)},
+        positive or None,
+        alike,
+        _mapping(classes),
+    )
+
+
+def _mapping(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """A note where numbers are not their own index."""
+    if not all(c.isdigit() for c in classes) or classes == tuple(map(str, range(len(classes)))):
+        return ()
+    return (f"labels are numbered in sorted order: {', '.join(f'{c} is class {i}' for i, c in enumerate(classes[:20]))}",)
+
+
+def _column(sheet: Sheet, name: str) -> np.ndarray:
+    return np.array(fitting(sheet, name, sheet.column(name, name)))
+
+
+def _split(sheet: Sheet, name: str) -> np.ndarray:
+    values = sheet.column(name, "split")
+    for row, value in enumerate(values, 1):
+        if value not in SPLITS:
+            raise Refusal(f"{sheet.path}: row {row}, column {name!r}: split {value[:40]!r} (allowed: {', '.join(SPLITS)})")
+    return np.array(values)
+
+
+def _check_features(sheet: Sheet, chosen: list[str], categorical: list[str], taken: dict[str, str]) -> None:
+    if not chosen:
+        raise Refusal(f"{sheet.path}: features: none are left beside the label, split, id and cluster columns")
+    for name in chosen:
+        sheet.column(name, "features")
+        if name in taken:
+            raise Refusal(f"{sheet.path}: features: {name!r} is the {taken[name]} column; a model must not see it")
+    if len(set(chosen)) < len(chosen):
+        raise Refusal(f"{sheet.path}: features: {next(c for c in chosen if chosen.count(c) > 1)!r} is listed twice")
+    for name in categorical:
+        if name not in chosen:
+            raise Refusal(f"{sheet.path}: categorical: {name!r} is not one of the features ({', '.join(map(repr, chosen[:20]))})")

@@ -1,0 +1,157 @@
+"""The decorators of a plugin file, and the parameter types that its signature may use.
+
+A decorator makes a typed value and registers nothing: kdbench finds plugins by listing folders and reads their signatures,
+defaults and facts as literals. Write every argument of a decorator as a literal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values a number may take; an open end is excluded."""
+
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    high_open: bool = False
+
+
+Positive: TypeAlias = Annotated[float, Range(low=0, low_open=True)]
+NonNegative: TypeAlias = Annotated[float, Range(low=0)]
+Fraction: TypeAlias = Annotated[float, Range(low=0, high=1)]
+ProperFraction: TypeAlias = Annotated[float, Range(low=0, high=1, low_open=True, high_open=True)]
+Count: TypeAlias = Annotated[int, Range(low=1)]
+Whole: TypeAlias = Annotated[int, Range(low=0)]
+
+RANGES: Mapping[str, tuple[type, Range]] = {
+    "Positive": (float, Range(low=0, low_open=True)),
+    "NonNegative": (float, Range(low=0)),
+    "Fraction": (float, Range(low=0, high=1)),
+    "ProperFraction": (float, Range(low=0, high=1, low_open=True, high_open=True)),
+    "Count": (int, Range(low=1)),
+    "Whole": (int, Range(low=0)),
+}
+"""The types above by name: signatures are read as text, without importing the plugin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plugin as its file declares it: callable like the function it wraps."""
+
+    kind: str
+    function: Callable[..., Any]
+    facts: Mapping[str, Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function itself."""
+        return self.function(*args, **kwargs)
+
+
+Declare: TypeAlias = Callable[[Callable[..., Any]], Plugin]
+
+
+def _declare(kind: str, /, **facts: Any) -> Declare:
+    return lambda function: Plugin(kind, function, facts)
+
+
+def method(*, recipe: Mapping[str, Any] | None = None, taps: bool = False, paper: str = "", train: Mapping[str, Any] | None = None) -> Declare:
+    """A loss term `(student, teacher, batch, state, peer, previous, *, params) -> scalar`; each takes only the evidence it names.
+
+    recipe: what `fit: <name>` expands to, term -> weight or mapping; without one, the term alone at weight 1.
+    taps: whether the term reads intermediate features. train: changes of the recipe of training that the method's paper asks for.
+    A file may also hold `state(shapes, n_train) -> nn.Module`: trained with the student, dropped at the end.
+    """
+    return _declare("method", recipe=recipe, taps=taps, paper=paper, train=train)
+
+
+def view(*, recorded: bool = False) -> Declare:
+    """What happens to a batch before the forwards, `(batch, rng, student, teacher, *, params) -> batch`.
+
+    recorded: whether teacher outputs that were recorded on the plain examples stay valid.
+    """
+    return _declare("view", recorded=recorded)
+
+
+def relabeler() -> Declare:
+    """New training data, `(teacher, samples, *, params) -> samples`."""
+    return _declare("relabeler")
+
+
+def compressor(*, accepts: tuple[str, ...] = ("torch",), gives: str = "torch", graph: str = "parameters", calibration: bool = False) -> Declare:
+    """A smaller artefact, `(artefact, calibration, *, params) -> artefact`.
+
+    accepts, gives: runtimes; a fit may follow where "torch" is given. graph: what the compute graph depends on: "same" as
+    before, the "parameters" of this step, or the "weights" (then each seed is timed). calibration: whether it reads
+    training examples, {input name: array}.
+    """
+    return _declare("compressor", accepts=accepts, gives=gives, graph=graph, calibration=calibration)
+
+
+def model(*, kinds: tuple[str, ...], taps: tuple[str, ...] = (), paper: str = "") -> Declare:
+    """An architecture, `(shape, *, params) -> nn.Module`, whose forward takes the inputs of `shape` in order and gives logits.
+
+    kinds: kinds of data it takes. taps: names of submodules whose outputs are its features, shallow to deep; a trailing
+    `.*` stands for all children in order.
+    """
+    return _declare("model", kinds=kinds, taps=taps, paper=paper)
+
+
+def dataset(*, kind: str, files: tuple[str, ...], licence: str = "", groups: tuple[str, ...] = ()) -> Declare:
+    """Labelled examples, `(root, *, params) -> Samples`.
+
+    files: what is read, relative to the data folder, or "package:<name>/<path>" inside an installed package; `{param}`
+    stands for a parameter. Their bytes are part of every key, so an edited file is never mistaken for the old one.
+    groups: the group columns it can give; ("*",) where parameters decide.
+    """
+    return _declare("dataset", kind=kind, files=files, licence=licence, groups=groups)
+
+
+def shift(*, kinds: tuple[str, ...]) -> Declare:
+    """Harder or other inputs, `(x, severity, rng, columns, *, params) -> x`, severity 1..5, deterministic given rng.
+
+    kinds: kinds of data it applies to. Images come as float32 in 0..1, (n, channels, height, width); a table as
+    {"numeric", "categorical"} (see `kdbench.stages.shift`).
+    """
+    return _declare("shift", kinds=kinds)
+
+
+def metric(
+    *,
+    better: str,
+    unit: str = "fraction",
+    low: float | None = None,
+    high: float | None = None,
+    form: str = "mean",
+    axis: str = "quality",
+    convention: str = "",
+    title: str = "",
+    undefined: str = "",
+) -> Declare:
+    """A number from stored evidence, `(predictions, teacher, validation, ood, ..., *, params)`.
+
+    form "mean": gives per-example columns (n,) or (n, d), of which `finish(means)` (last axis d; default: the mean itself) makes
+    the value; resampling is exact and cheap. form "set": gives the value (or None) of a whole set, and is resampled by gathering; with an argument
+    `weights` (draws, n) it gives all draws at once. form "measured": reads size, cost, latency, memory or parity.
+    better: "higher", "lower" or "none". convention: what else is called by the same name, and which one this is.
+    undefined: what a NaN value means ("no positive examples"); a metric may instead raise Undefined or NotApplicable with a reason.
+    """
+    return _declare("metric", better=better, unit=unit, low=low, high=high, form=form, axis=axis, convention=convention, title=title, undefined=undefined)
+
+
+def target(*, accepts: tuple[str, ...], reference: bool = False, needs: tuple[str, ...] = ()) -> Declare:
+    """How and where a model runs, `(artefact, example, *, params) -> Runner`.
+
+    accepts: runtimes. reference: it runs the artefact as it is, so that no parity check against eager is due.
+    needs: packages that must be installed.
+    """
+    return _declare("target", accepts=accepts, reference=reference, needs=needs)
+
+
+def section(*, title: str, order: int = 50) -> Declare:
+    """One section of the report, `(scores, standings, ..., *, params) -> html`."""
+    return _declare("section", title=title, order=order)

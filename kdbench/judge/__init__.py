@@ -1,0 +1,42 @@
+"""From stored evidence to the board. Pure: no model is run, and equal evidence gives equal numbers.
+
+metric (a plugin) x slice x summary, resampled by one engine, over seeds, against the teacher. Importing this loads no
+numerical library; `judge` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kdbench.nouns import Job, Plan, Suite
+from kdbench.registry import Description, Plugins, discover
+from kdbench.store import Store
+
+if TYPE_CHECKING:
+    from kdbench.judge.board import Board
+
+
+def judge(
+    suite: Suite,
+    plan: Plan,
+    judging: Sequence[Job],
+    store: Store,
+    plugins: Plugins | None = None,
+    statistics: Mapping[str, Any] | None = None,
+) -> Board:
+    """The board of a suite whose judge jobs have run. Every planned number has a row: a value, or a status and a reason.
+
+    plugins: those that planned the suite (default: the installed ones); statistics: facts of the run to show, such as its plan.
+    """
+    from kdbench.judge.board import assemble  # noqa: PLC0415 - pandas, only where a board is asked for
+
+    return assemble(suite, plan, judging, store, plugins or discover(), statistics)
+
+
+def requires(description: Description) -> frozenset[str]:
+    """The evidence that a metric names: predictions, teacher, validation, ood, latency, null, memory, size, cost, parity."""
+    return frozenset(description.evidence) - {"weights", "ood_weights"}
+
+
+__all__ = ["judge", "requires"]

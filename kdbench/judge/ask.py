@@ -1,0 +1,86 @@
+"""A metric plugin as the judge uses it: its id, its facts, and calls that hand over exactly the evidence that it names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kdbench.judge import requires
+from kdbench.nouns import Params
+from kdbench.registry import Description, Plugins
+
+
+def metric_id(description: Description, params: Params) -> str:
+    """The name in tables: `ece`, or `ece{bins=10}` with the parameters that are not the default."""
+    defaults = {p.name: p.default for p in description.params}
+    other = [f"{k}={params[k]}" for k in sorted(params) if k not in defaults or params[k] != defaults[k]]
+    return f"{description.name}{{{','.join(other)}}}" if other else description.name
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric with its parameters. asks: the evidence it names; `error`, `curve`, ...: companions, where its file has them."""
+
+    id: str
+    form: str
+    asks: frozenset[str]
+    facts: Mapping[str, Any]
+    function: Callable[..., Any]
+    companions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, offered: Mapping[str, Any]) -> Any:
+        """The columns, blocks or value that the function gives for this evidence."""
+        return _call(self.function, {**offered, **self.params})
+
+    def finish(self, means: np.ndarray) -> np.ndarray:
+        """Means (..., d) to values (...); the mean itself where the file has no `finish`."""
+        finish = self.companions.get("finish")
+        if finish is None:
+            return np.asarray(means[..., 0])
+        return np.asarray(_call(finish, self.params, means), dtype=np.float64)
+
+    def curve(self, means: np.ndarray) -> Mapping[str, Any] | None:
+        """The diagram that belongs to the number, from the same means (d,): its name, and x, y, share, low, high of points."""
+        curve = self.companions.get("curve")
+        return None if curve is None else _call(curve, self.params, means)
+
+    def say(self, companion: str, offered: Mapping[str, Any]) -> str:
+        """What `note` or `doubt` of the file says of this evidence; "" without one."""
+        function = self.companions.get(companion)
+        return "" if function is None else str(_call(function, {**offered, **self.params}))
+
+    @property
+    def weighted(self) -> bool:
+        """Whether a metric of a set gives all draws at once."""
+        return "weights" in inspect.signature(self.function).parameters
+
+    @property
+    def better(self) -> str:
+        """Which direction is better: higher, lower or none."""
+        return str(self.facts["better"])
+
+    def clip(self, value: float) -> float:
+        """A bound of an interval, brought back into the range of the number."""
+        low, high = self.facts.get("low"), self.facts.get("high")
+        value = value if low is None else max(value, float(low))
+        return value if high is None else min(value, float(high))
+
+
+def open_metric(plugins: Plugins, name: str, params: Params) -> Metric:
+    """Import the file of a metric. Raises Refusal."""
+    description = plugins.get("metric", name)
+    plugin, module = plugins.load("metric", name)
+    companions = {c: getattr(module, c) for c in description.companions if not c.startswith("_")}
+    facts = {**plugin.facts, "title": plugin.facts.get("title") or name}
+    metric = metric_id(description, params)
+    return Metric(metric, str(plugin.facts["form"]), requires(description), facts, plugin.function, companions, params)
+
+
+def _call(function: Callable[..., Any], offered: Mapping[str, Any], *first: Any) -> Any:
+    names = list(inspect.signature(function).parameters.values())[len(first) :]
+    return function(*first, **{p.name: offered[p.name] for p in names if p.name in offered})

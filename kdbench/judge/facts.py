@@ -1,0 +1,60 @@
+"""What stands beside the numbers: versions, host, data, statistics of the run, and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from kdbench.entry import manifest_of
+from kdbench.nouns import Job, Suite
+from kdbench.store import Damaged, Missing, Store
+
+
+def facts(
+    suite: Suite, judging: Sequence[Job], store: Store, over: pd.DataFrame, statistics: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One mapping of plain values. versions, host: as the manifests of the evidence say, not of the process that reads them."""
+    versions: dict[str, str] = {}
+    host: dict[str, Any] = {}
+    tasks: dict[str, Any] = {}
+    for key in dict.fromkeys(key for job in judging for key in (*job.needs.values(), job.key)):
+        made = _made(store, key)
+        versions |= {str(k): str(v) for k, v in made.get("versions", {}).items()}
+        host = host or dict(made.get("host", {}))
+    for job in judging:
+        if job.spec["task"] not in tasks:
+            tasks[str(job.spec["task"])] = _data(store, job.needs["data"])
+    found = {"versions": dict(sorted(versions.items())), "host": host, "tasks": tasks, **statistics}
+    return {**found, "warnings": [*_warnings(suite, tasks, over), *statistics.get("warnings", [])]}
+
+
+def _made(store: Store, key: str) -> Mapping[str, Any]:
+    """What the manifest says about the process that made an entry; read once, unchecked: it is shown, not judged."""
+    try:
+        return dict(manifest_of(store.place(key), key).get("made", {}))
+    except (Missing, Damaged):
+        return {}
+
+
+def _data(store: Store, key: str) -> dict[str, Any]:
+    try:
+        meta = store.open(key).json("meta.json")
+    except (Missing, Damaged):
+        return {}
+    names = ("kind", "n", "classes", "positive", "groups", "clustered", "licence", "source", "notes", "content")
+    return {name: meta[name] for name in names if name in meta}
+
+
+def _warnings(suite: Suite, tasks: Mapping[str, Any], over: pd.DataFrame) -> Iterator[str]:
+    for name, meta in tasks.items():
+        yield from (f"{name}: {note}" for note in meta.get("notes", ()))
+    if len(suite.seeds) == 1:
+        yield "one seed: the intervals and ranks are about these checkpoints, not about the methods"
+    noisy = over[over["status"] == "noisy"].drop_duplicates(["task", "contender", "target", "reason"])
+    yield from (f"{r.task}: {r.contender} on {r.target}: {r.title}: {r.reason}" for r in noisy.itertuples())
+    broken = over[over["status"].isin(["failed", "partial"]) & (over["slice"] == "")].drop_duplicates(
+        ["task", "contender", "reason"]
+    )
+    yield from (f"{r.task}: {r.contender}: {r.status}: {r.reason}" for r in broken.itertuples())

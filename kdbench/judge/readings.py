@@ -1,0 +1,81 @@
+"""A number with its bootstrap draws, and where on the board it belongs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """What a number is about. shift "" is the clean set, "*" the mean over shifts; severity 0 the mean over severities."""
+
+    contender: str
+    seed: int
+    target: str
+    split: str = ""
+    shift: str = ""
+    severity: int = 0
+    slice: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A number. value: NaN where there is none, then `status` and `reason` say why. draws (B,): its bootstrap replicates.
+
+    n: examples (or timed blocks) behind it; units: how many things were resampled. kind: "rate" for a share of independent
+    yes-or-no examples, "rate difference" for a paired difference of two such shares: their draws may have no spread.
+    means (d,): the sums behind a diagram. evidence: key of the entry.
+    """
+
+    value: float
+    draws: np.ndarray | None = None
+    n: int | None = None
+    status: str = "ok"
+    reason: str = ""
+    evidence: str = ""
+    units: int = 0
+    kind: str = ""
+    means: np.ndarray | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number."""
+        return not math.isnan(self.value)
+
+
+Readings: TypeAlias = "Mapping[Spot, Reading]"
+
+
+def difference(of: Reading, reference: Reading) -> Reading:
+    """The paired difference, draw by draw."""
+    if not (of.known and reference.known):
+        return nothing("undefined", of.reason if not of.known else reference.reason)
+    draws = None
+    if of.draws is not None and reference.draws is not None:
+        size = min(len(of.draws), len(reference.draws))
+        draws = of.draws[:size] - reference.draws[:size]
+    same = of.evidence == reference.evidence != ""  # one artefact under two names: the difference is 0 for sure
+    kind = "rate difference" if of.kind == reference.kind == "rate" and not same else ""
+    return Reading(of.value - reference.value, draws, of.n, evidence=of.evidence, units=of.units, kind=kind)
+
+
+def mean(parts: Sequence[Reading]) -> Reading:
+    """The mean of several numbers of one contender and seed, draw by draw; undefined if one of them is."""
+    missing = [p for p in parts if not p.known]
+    if missing:
+        return nothing(missing[0].status, missing[0].reason, missing[0].n)
+    size = min((len(p.draws) for p in parts if p.draws is not None), default=0)
+    draws = np.mean([p.draws[:size] for p in parts if p.draws is not None], axis=0) if size else None
+    doubts = [p for p in parts if p.status != "ok"]
+    status, reason = (doubts[0].status, doubts[0].reason) if doubts else ("ok", "")
+    return Reading(float(np.mean([p.value for p in parts])), draws, parts[0].n, status, reason, units=parts[0].units)
+
+
+def nothing(status: str, reason: str, n: int | None = None, evidence: str = "") -> Reading:
+    """A reading without a number."""
+    return Reading(math.nan, None, n, status, reason, evidence)

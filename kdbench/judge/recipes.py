@@ -1,0 +1,98 @@
+"""What was done to make each contender, from the suite and from the records of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from kdbench.nouns import Compress, Contender, Fit, Load, Plan, Start, Suite, Task, Term, Train, Use, canonical
+from kdbench.store import Damaged, Missing, Store
+
+COLUMNS = ("task", "contender", "key", "value")
+
+
+def recipes(suite: Suite, plan: Plan, store: Store) -> Iterator[dict[str, str]]:
+    """One row for each task, contender and fact; facts in the same order for all."""
+    for task in suite.tasks:
+        for contender in task.rows():
+            facts = {**_asked(task, contender), **_recorded(task, contender, plan, store)}
+            for key, value in facts.items():
+                yield {"task": task.name, "contender": contender.name, "key": key, "value": value}
+
+
+def _asked(task: Task, contender: Contender) -> dict[str, str]:
+    steps = [_step(step) for step in contender.steps]
+    facts = {"steps": ", then ".join(steps)}
+    fits = [step for step in contender.steps if isinstance(step, Fit)]
+    first = contender.steps[0]
+    if isinstance(first, Start):
+        facts["starts_from"] = first.source
+    elif isinstance(first, Load):
+        facts["starts_from"] = f"folder {first.path.rstrip('/').rsplit('/', 1)[-1]}"
+    else:
+        facts["starts_from"] = "initial weights from the seed"
+    if fits:
+        fit = fits[-1]
+        model = next((f.model for f in fits if f.model is not None), None)
+        facts["model"] = _use(model) if model else "as it starts"
+        facts["terms"] = ", ".join(_term(term) for term in fit.terms)
+        facts["teacher"] = fit.teacher if contender is not task.teacher else ""
+        facts |= _train(fit.train)
+    return {k: v for k, v in facts.items() if v}
+
+
+def _train(train: Train) -> dict[str, str]:
+    facts = {f.name: getattr(train, f.name) for f in fields(train) if f.name != "views"}
+    text = {
+        "select" if k == "select" else k: "none" if v is None else str(v).lower() if isinstance(v, bool) else str(v)
+        for k, v in facts.items()
+    }
+    return {**text, "views": ", ".join(_use(v) for v in train.views) or "none"}
+
+
+def _step(step: Start | Load | Fit | Compress) -> str:
+    if isinstance(step, Start):
+        return f"start from {step.source}"
+    if isinstance(step, Load):
+        return "load a folder"
+    if isinstance(step, Fit):
+        return f"fit {step.recipe or ' + '.join(t.method.name for t in step.terms)}"
+    return f"compress with {_use(step.compressor)}"
+
+
+def _term(term: Term) -> str:
+    weight = f"{term.weight:g}" if isinstance(term.weight, int | float) else canonical(term.weight)
+    span = "" if (term.start, term.stop) == (0, 1) else f" from {term.start:g} to {term.stop:g} of training"
+    return f"{weight} {_use(term.method)}{span}"
+
+
+def _use(use: Use) -> str:
+    params = ", ".join(f"{k}={v if isinstance(v, str) else canonical(v)}" for k, v in use.params.items())
+    return f"{use.name}({params})" if params else use.name
+
+
+def _recorded(task: Task, contender: Contender, plan: Plan, store: Store) -> dict[str, str]:
+    """From the record of the first seed that there is: what really happened."""
+    for cell in plan.cells:
+        if cell.evidence == "cost" and (cell.task, cell.contender) == (task.name, contender.name) and cell.key:
+            try:
+                record = store.open(cell.key).json("record.json")
+            except (Missing, Damaged, OSError, ValueError):
+                continue
+            return dict(_facts(record))
+    return {}
+
+
+def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    chain = record.get("chain", {})
+    for key, value in (("examples_seen", chain.get("examples")), ("teacher_passes", chain.get("teacher_passes"))):
+        if value is not None:
+            yield key, str(value)
+    if record.get("selected_epoch") is not None:
+        yield "selected_epoch", str(record["selected_epoch"])
+    for key, value in sorted(record.get("parity", {}).items()):
+        yield key, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    notes = record.get("notes") or []
+    if notes:
+        yield "notes", "; ".join(map(str, notes))

@@ -1,0 +1,153 @@
+"""Readings as rows of the table of scores: per seed and over seeds, beside the teacher's and the paired difference to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kdbench.judge.ask import Metric
+from kdbench.judge.readings import Reading, Readings, Spot, difference
+from kdbench.judge.seeds import Estimate, checkpoint, distinct, over
+
+OVER_SEEDS = -1
+COLUMNS = (
+    "suite", "task", "contender", "seed", "target", "axis", "metric", "title", "convention", "split", "shift", "severity",
+    "slice", "value", "low", "high", "n", "unit", "better", "status", "reason", "teacher", "delta", "delta_low", "delta_high",
+    "evidence",
+)  # fmt: skip
+"""The columns of the table of scores, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a table of rows is about: the metric as the board shows it. compared: whether the teacher's number beside it has a
+    meaning (it has none for times, which come from different runs, nor for what is already relative to the teacher).
+    """
+
+    task: str
+    metric: str
+    facts: Mapping[str, Any]
+    compared: bool = True
+    range: tuple[float | None, float | None] = field(default=(None, None))
+
+
+def subject(metric: Metric, task: str) -> Subject:
+    """The subject of a metric itself."""
+    compared = not metric.asks & {"latency", "teacher"}
+    return Subject(task, metric.id, metric.facts, compared, (metric.facts.get("low"), metric.facts.get("high")))
+
+
+def corruption_subject(of: Subject) -> Subject:
+    """The subject of the errors under shift relative to the teacher's that belong to a metric."""
+    facts = {
+        "title": "Corruption error / teacher",
+        "convention": "errors summed over severities, over the teacher's (CE with the teacher as base); "
+        "* is the mean over shifts",
+        "unit": "ratio",
+        "better": "lower",
+        "axis": "robustness",
+    }
+    return replace(of, metric="corruption_error", facts=facts, range=(0.0, None))
+
+
+def rows(readings: Readings, about: Subject) -> Iterator[dict[str, Any]]:
+    """For each place on the board one row per seed, then one over the seeds (seed -1)."""
+    teachers: dict[Spot, dict[int, Reading]] = {}
+    for spot, reading in readings.items():
+        if spot.contender == "teacher":
+            teachers.setdefault(replace(spot, seed=OVER_SEEDS), {})[spot.seed] = reading
+    places: dict[Spot, dict[int, Reading]] = {}
+    for spot, reading in readings.items():
+        places.setdefault(replace(spot, seed=OVER_SEEDS), {})[spot.seed] = reading
+    for place, of_seeds in places.items():
+        references = teachers.get(replace(place, contender="teacher"), {})
+        beside = {s: references.get(s) or references[min(references)] for s in of_seeds} if references else {}
+        for seed, reading in of_seeds.items():
+            against = [beside[seed]] if beside else []
+            yield _row(replace(place, seed=seed), [reading], against, about)
+        seeds = list(of_seeds)
+        yield _row(place, [of_seeds[s] for s in seeds], [beside[s] for s in seeds] if beside else [], about)
+
+
+def _row(spot: Spot, readings: Sequence[Reading], teachers: Sequence[Reading], about: Subject) -> dict[str, Any]:
+    known = [r for r in readings if r.known]
+    value = over(readings) if spot.seed == OVER_SEEDS else (checkpoint(readings[0]) if known else Estimate(math.nan))
+    low, high = _range(spot, about)
+    reference = over(teachers) if teachers and about.compared else Estimate(math.nan)
+    delta = Estimate(math.nan)
+    if spot.contender != "teacher" and about.compared and teachers:
+        pairs = [difference(r, t) for r, t in zip(readings, teachers, strict=True)]
+        delta = over(pairs) if spot.seed == OVER_SEEDS else checkpoint(pairs[0])
+    status, reason = _status(spot, readings, value.seeds)
+    keys = {r.evidence for r in readings}
+    gap = spot.slice.endswith(":gap")
+    return {
+        "task": about.task,
+        "contender": spot.contender,
+        "seed": spot.seed,
+        "target": spot.target,
+        "axis": _axis(spot, about),
+        "metric": about.metric,
+        "title": about.facts["title"],
+        "convention": _convention(spot, str(about.facts["convention"])),
+        "split": spot.split,
+        "shift": spot.shift,
+        "severity": spot.severity,
+        "slice": spot.slice,
+        "value": value.value,
+        "low": _clip(value.low, low, high),
+        "high": _clip(value.high, low, high),
+        "n": (known or list(readings))[0].n,
+        "unit": str(about.facts["unit"]),
+        "better": "lower" if gap else str(about.facts["better"]),
+        "status": status,
+        "reason": reason,
+        "teacher": reference.value,
+        "delta": delta.value,
+        "delta_low": delta.low,
+        "delta_high": delta.high,
+        "evidence": keys.pop() if len(keys) == 1 else "",
+    }
+
+
+def _status(spot: Spot, readings: Sequence[Reading], checkpoints: int) -> tuple[str, str]:
+    """The worst of the seeds; over seeds also what the interval is about."""
+    first = next((r for r in readings if not r.known), None)
+    known = [r for r in readings if r.known]
+    if first is not None and not known:
+        return first.status, first.reason
+    if first is not None:
+        return "partial", f"{len(known)} of {len(readings)} seeds: {first.reason}"
+    doubt = next((r for r in readings if r.status == "noisy"), None)
+    said = [readings[0].reason if doubt is None else doubt.reason]
+    if spot.seed == OVER_SEEDS:
+        seeds = "1 seed: checkpoint, examples vary" if checkpoints == 1 else f"{checkpoints} seeds"
+        said = [seeds, *(said if spot.slice or doubt or len(distinct(readings)) == 1 else [])]
+    return ("noisy" if doubt else "ok"), "; ".join(filter(None, said))
+
+
+def _axis(spot: Spot, about: Subject) -> str:
+    if spot.slice:
+        return "bias"
+    return "robustness" if spot.shift and not spot.shift.startswith("ood:") else str(about.facts["axis"])
+
+
+def _convention(spot: Spot, convention: str) -> str:
+    if spot.slice.endswith(":gap"):
+        return f"{convention}; largest minus smallest over the groups, so never below 0: its low end is no test of 'no gap'"
+    if spot.slice.endswith(":worst"):
+        return f"{convention}; the worst of the groups"
+    return convention
+
+
+def _range(spot: Spot, about: Subject) -> tuple[float | None, float | None]:
+    return (0.0, None) if spot.slice.endswith(":gap") else about.range
+
+
+def _clip(bound: float, low: float | None, high: float | None) -> float:
+    if math.isnan(bound):
+        return bound
+    bound = bound if low is None else max(bound, low)
+    return bound if high is None else min(bound, high)

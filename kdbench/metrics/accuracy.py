@@ -1,0 +1,25 @@
+"""Share of examples whose predicted class is the label."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kdbench import Predictions, metric
+
+
+@metric(
+    better="higher",
+    low=0.0,
+    high=1.0,
+    axis="quality",
+    title="Accuracy",
+    convention="top-1; ties in the logits go to the lower class index",
+)
+def accuracy(predictions: Predictions) -> np.ndarray:
+    """1[pred = label], (n,): 1 where right, 0 where wrong."""
+    return predictions.correct.astype(np.float64)
+
+
+def error(value: np.ndarray) -> np.ndarray:
+    """The error rate that belongs to an accuracy: what corruption errors are ratios of (Hendrycks and Dietterich 2019)."""
+    return 1.0 - value

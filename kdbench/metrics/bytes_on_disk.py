@@ -1,0 +1,22 @@
+"""Size of the model file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kdbench import metric
+
+
+@metric(
+    form="measured",
+    better="lower",
+    unit="bytes",
+    low=0.0,
+    axis="size",
+    title="Bytes on disk",
+    convention="the files that are shipped, uncompressed",
+)
+def bytes_on_disk(size: Mapping[str, Any]) -> float:
+    """Bytes of the model's files."""
+    return float(size["bytes"])

@@ -1,0 +1,39 @@
+"""Best-case time of one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kdbench import metric
+
+
+@metric(
+    form="measured",
+    better="lower",
+    unit="microseconds",
+    low=0.0,
+    axis="latency",
+    title="Latency",
+    convention="best case: median over blocks of the fastest of a block's calls, wall clock; not comparable between runs",
+)
+def latency(latency: Mapping[str, Any]) -> np.ndarray:
+    """Block minima of the contender in microseconds, (blocks, 1)."""
+    return np.asarray(latency["wall_contender"].min(axis=1)[:, None] * 1e6)
+
+
+def finish(blocks: np.ndarray) -> np.ndarray:
+    """The median over blocks, (..., blocks, 1) -> (...)."""
+    return np.asarray(np.median(blocks[..., 0], axis=-1))
+
+
+def note(latency: Mapping[str, Any]) -> str:
+    """The load that it was taken under."""
+    before, after = latency.get("load_before"), latency.get("load_after")
+    return "" if before is None or after is None else f"load average {_load(before)} before, {_load(after)} after"
+
+
+def _load(value: Any) -> str:
+    return f"{float(value[0] if isinstance(value, list) else value):.1f}"

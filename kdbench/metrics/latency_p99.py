@@ -1,0 +1,46 @@
+"""Time within which 99 % of calls end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scipy.special import betainc  # type: ignore[import-untyped]
+
+from kdbench import Undefined, metric
+
+
+@metric(
+    form="measured",
+    better="lower",
+    unit="microseconds",
+    low=0.0,
+    axis="latency",
+    title="Latency p99",
+    convention="an order statistic that is at or above the p99 with 99 % confidence (MLPerf early stopping); "
+    "never interpolated; depends on the load",
+)
+def latency_p99(latency: Mapping[str, Any]) -> float:
+    """The slowest call but t - 1, where t is the largest number of slow calls with I(0.99; q - t, t + 1) <= 0.01 of q calls.
+
+    q = 662 calls are the fewest for which t is 1. I is the regularized incomplete beta function.
+    """
+    calls = sorted(latency["wall_contender"].ravel())
+    count = len(calls)
+    low, high = 0, count  # I grows with t: the largest t that holds, by bisection
+    while high - low > 1:
+        t = (low + high) // 2
+        low, high = (t, high) if betainc(count - t, t + 1, 0.99) <= 0.01 else (low, t)
+    if low < 1:
+        raise Undefined(f"not enough calls: {count}, and p99 needs 662")
+    return float(calls[-low]) * 1e6
+
+
+def note(latency: Mapping[str, Any]) -> str:
+    """The load that it was taken under."""
+    before, after = latency.get("load_before"), latency.get("load_after")
+    return "" if before is None or after is None else f"load average {_load(before)} before, {_load(after)} after"
+
+
+def _load(value: Any) -> str:
+    return f"{float(value[0] if isinstance(value, list) else value):.1f}"

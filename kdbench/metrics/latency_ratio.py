@@ -1,0 +1,38 @@
+"""Time of the contender over time of the teacher, measured side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kdbench import metric
+
+
+@metric(
+    form="measured",
+    better="lower",
+    unit="ratio",
+    low=0.0,
+    axis="latency",
+    title="Latency / teacher",
+    convention="median over ABBA blocks of min(contender) / min(teacher), wall clock; below 1 is faster; "
+    "interval by bootstrap over blocks",
+)
+def latency_ratio(latency: Mapping[str, Any], null: Mapping[str, Any] | None = None) -> np.ndarray:
+    """Ratios of block minima, (blocks, 1). null: the teacher against a second copy of itself, which sets the noise floor."""
+    return np.asarray((latency["wall_contender"].min(axis=1) / latency["wall_reference"].min(axis=1))[:, None])
+
+
+def finish(blocks: np.ndarray) -> np.ndarray:
+    """The median over blocks, (..., blocks, 1) -> (...)."""
+    return np.asarray(np.median(blocks[..., 0], axis=-1))
+
+
+def doubt(null: Mapping[str, Any] | None = None) -> str:
+    """Why the number is noisy: the null pair is off by more than 2 %, or there is none."""
+    if null is None:
+        return "no null pair was measured: the noise floor is unknown"
+    floor = float(finish(latency_ratio(null)))
+    return f"the teacher against itself reads {floor:.3f}: more than 2 % off" if abs(floor - 1) > 0.02 else ""

@@ -1,0 +1,28 @@
+"""Memory that inference needs beyond an idle process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kdbench import metric
+
+
+@metric(
+    form="measured",
+    better="lower",
+    unit="MB",
+    low=0.0,
+    axis="memory",
+    title="Peak memory",
+    convention="peak of the resident set of a fresh child while it answers, minus the same child idle; "
+    "kernel high-water mark; 1 MB = 10^6 bytes",
+)
+def peak_memory(memory: Mapping[str, Any]) -> float:
+    """(peak while answering - idle) / 10^6."""
+    return float(memory["peak_infer_bytes"] - memory["idle_bytes"]) / 1e6
+
+
+def note(memory: Mapping[str, Any]) -> str:
+    """The two readings behind the difference."""
+    return f"peak {memory['peak_infer_bytes'] / 1e6:.1f} MB, idle {memory['idle_bytes'] / 1e6:.1f} MB"

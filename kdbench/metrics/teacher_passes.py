@@ -1,0 +1,22 @@
+"""Examples that went through a live teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kdbench import metric
+
+
+@metric(
+    form="measured",
+    better="lower",
+    unit="count",
+    low=0.0,
+    axis="cost",
+    title="Teacher passes",
+    convention="examples that a teacher answered while the contender was made; shared recorded outputs cost their making once",
+)
+def teacher_passes(cost: Mapping[str, Any]) -> float:
+    """Teacher passes of the whole chain of steps."""
+    return float(cost["chain"]["teacher_passes"])

@@ -1,0 +1,168 @@
+"""The jobs that bring evidence, and the cells of the board that wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kdbench.nouns import Cell, Contender, Data, Job, Plan, Suite, Task, Use, digest, plain
+from kdbench.plan import keys
+from kdbench.plan.chains import Chains, Made, distinct_seeds
+from kdbench.registry import Description, Plugins
+from kdbench.stages.host import fingerprint
+
+PAIRS = 60
+"""Block pairs of a latency measurement: with fewer, a model against itself was off by up to 4 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A set of examples to predict: the key of its samples, and what was done to them."""
+
+    samples: str
+    split: str
+    shift: str = ""
+    severity: int = 0
+
+
+def plan(suite: Suite, plugins: Plugins, data: Path | None = None) -> Plan:
+    """All jobs in an order in which they can run, and all cells, for every task. Refuses files that are not there."""
+    jobs: dict[str, Job] = {}
+    cells: list[Cell] = []
+    for task in suite.tasks:
+        planner = _TaskPlan(suite, task, plugins, data)
+        cells += planner.cells()
+        jobs |= planner.jobs
+    return Plan(tuple(jobs.values()), tuple(cells))
+
+
+class _TaskPlan:
+    """The plan of one task: samples first, then artefacts, then what is measured on them."""
+
+    def __init__(self, suite: Suite, task: Task, plugins: Plugins, root: Path | None) -> None:
+        self._suite, self._task, self._plugins, self._root = suite, task, plugins, root
+        self.jobs: dict[str, Job] = {}
+        self._data = self._add(self._samples(task.data.dataset, task.data)).key
+        self._sets = tuple(self._all_sets())
+        self._chains = Chains(task, self._data, suite.seeds[0], plugins)
+        self._teacher = self._chains.artefact(task.teacher, suite.seeds[0])
+        self._host = digest(plain(fingerprint()))
+
+    def cells(self) -> list[Cell]:
+        """Every cell of the task; makes the jobs on the way."""
+        seats = [
+            (contender, seed, made)
+            for contender in self._task.rows()
+            for seed, made in distinct_seeds(self._chains, contender, self._suite.seeds)
+        ]
+        self.jobs |= self._chains.jobs
+        alike: dict[str, list[str]] = {}
+        for _, _, made in seats:
+            alike.setdefault(made.graph, []).append(made.key)
+        cells: list[Cell] = []
+        for use in self._suite.targets:
+            target = self._plugins.get("target", use.name)
+            for contender, seed, made in seats:
+                seat = Cell(self._task.name, contender.name, seed, use.name, "")
+                cells += self._seat(seat, made, use, target, tuple(dict.fromkeys(alike[made.graph])))
+        return cells
+
+    def _seat(self, seat: Cell, made: Made, use: Use, target: Description, alike: tuple[str, ...]) -> Iterator[Cell]:
+        yield replace(seat, evidence="size", key=self._size(made, seat).key)
+        yield replace(seat, evidence="cost", key=made.key)
+        why = _cannot(made.runtime, target)
+        together = f"{made.key}/{use.name}"
+        for one in self._sets:
+            cell = replace(seat, evidence="predictions", split=one.split, shift=one.shift, severity=one.severity)
+            key = "" if why else self._predict(made, use, target, one, together).key
+            yield replace(cell, key=key, reason=why)
+        yield self._parity(replace(seat, evidence="parity"), made, use, target, together)
+        no_teacher = _cannot(self._teacher.runtime, target)
+        unpaired = why or (f"no reference to pair with: for the teacher, {no_teacher}" if no_teacher else "")
+        for evidence, reason in (("latency", unpaired), ("memory", why)):
+            cell = replace(seat, evidence=evidence)
+            key = "" if reason else self._measured(evidence, made, use, target, alike).key
+            yield replace(cell, key=key, reason=reason)
+
+    def _samples(self, use: Use, data: Data) -> Job:
+        plugin = self._plugins.get("dataset", use.name)
+        spec = {
+            "dataset": plain(use),
+            "limit": dict(data.limit),
+            "validation": data.validation,
+            "groups": list(data.groups),
+            "allow_leak": data.allow_leak,
+            "seed": 0,
+        }
+        content = keys.files(plugin, use.params, self._root)
+        return Job("data", spec, {}, keys.code("data", plugin), content, keys.runtime("data"), label=f"data {use.name}")
+
+    def _all_sets(self) -> Iterator[Set]:
+        data = self._task.data
+        yield Set(self._data, "test")
+        yield Set(self._data, "validation")
+        for one in data.shifts:
+            plugin = self._plugins.get("shift", one.shift.name)
+            for severity in one.severities:
+                spec = {"shift": plain(one.shift), "severity": severity}
+                label = f"{self._task.name}: shift {one.shift.name} {severity}"
+                job = Job("shift", spec, {"data": self._data}, keys.code("shift", plugin), "", keys.runtime("shift"), label=label)
+                yield Set(self._add(job).key, "test", one.shift.name, severity)
+        for use in data.ood:
+            limit = {k: v for k, v in data.limit.items() if k == "test"}
+            other = self._add(self._samples(use, Data(use, limit=limit, allow_leak=10**9)))
+            needs = {"data": self._data, "other": other.key}
+            job = Job("ood", {}, needs, keys.code("ood"), "", keys.runtime("ood"), label=f"{self._task.name}: ood {use.name}")
+            yield Set(self._add(job).key, "test", f"ood:{use.name}")
+
+    def _size(self, made: Made, seat: Cell) -> Job:
+        needs = {"data": self._data, "artefact": made.key}
+        label = f"{self._task.name}: size {seat.contender}, seed {seat.seed}"
+        return self._add(Job("size", {}, needs, keys.code("size"), "", keys.runtime("size"), together=made.key, label=label))
+
+    def _predict(self, made: Made, use: Use, target: Description, one: Set, together: str) -> Job:
+        spec = {"target": plain(use), "split": one.split}
+        needs = {"data": one.samples, "artefact": made.key}
+        where = " ".join(filter(None, (one.shift or one.split, str(one.severity or ""))))
+        label = f"{self._task.name}: predict {made.key[:8]} on {use.name}, {where}"
+        code, runtime = keys.code("predict", target), keys.runtime("predict")
+        return self._add(Job("predict", spec, needs, code, "", runtime, together=together, label=label))
+
+    def _parity(self, cell: Cell, made: Made, use: Use, target: Description, together: str) -> Cell:
+        why = _cannot(made.runtime, target)
+        if not why and target.facts.get("reference", False):
+            why = "this target runs the artefact as it is: nothing was exported"
+        if not why and made.runtime != "torch":
+            why = f"{made.runtime} artefacts have no eager twin to compare with"
+        if why:
+            return replace(cell, reason=why)
+        needs = {"data": self._data, "artefact": made.key}
+        label = f"{self._task.name}: parity {made.key[:8]} on {use.name}"
+        code, runtime = keys.code("parity", target), keys.runtime("parity")
+        job = Job("parity", {"target": plain(use)}, needs, code, "", runtime, together=together, label=label)
+        return replace(cell, key=self._add(job).key)
+
+    def _measured(self, stage: str, made: Made, use: Use, target: Description, alike: tuple[str, ...]) -> Job:
+        """Timed evidence depends on the graph, not on the weights: any artefact of the graph will do, and none is in the key."""
+        spec = {"target": plain(use), "batch": 1, "graph": made.graph, "host": self._host}
+        uses = {"artefact": alike, "data": (self._data,)}
+        if stage == "latency":
+            spec |= {"reference": self._teacher.graph, "pairs": PAIRS, "null": made.graph == self._teacher.graph}
+            uses["reference"] = (self._teacher.key,)
+        label = f"{self._task.name}: {stage} of graph {made.graph[:8]} on {use.name}"
+        code, runtime = keys.code(stage, target), keys.runtime(stage)
+        return self._add(Job(stage, spec, {}, code, "", runtime, uses, alone=stage == "latency", label=label))
+
+    def _add(self, job: Job) -> Job:
+        return self.jobs.setdefault(job.key, job)
+
+
+def _cannot(runtime: str, target: Description) -> str:
+    """Why an artefact cannot run on a target; "" if it can."""
+    missing = keys.missing_packages(tuple(target.facts.get("needs", ())))
+    if missing:
+        return f"not available on this machine: {', '.join(missing)} is not installed"
+    if runtime not in target.facts["accepts"]:
+        return f"{target.name} runs {' and '.join(target.facts['accepts'])} artefacts; this one is {runtime}"
+    return ""

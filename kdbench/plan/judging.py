@@ -1,0 +1,77 @@
+"""One judge job per task and metric, over the evidence that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import kdbench.judge
+from kdbench.judge import requires
+from kdbench.nouns import Cell, Job, Json, Plan, Suite, Task, Use, plain
+from kdbench.plan import keys
+from kdbench.registry import Plugins
+
+PROCESSES = 2
+"""Judge jobs are short; a few processes make all of them, so that pandas is imported a few times and not once a metric."""
+
+
+def judging(suite: Suite, plan: Plan, plugins: Plugins, has: Callable[[str], bool]) -> tuple[Job, ...]:
+    """The judge jobs. `has` says which evidence exists; what failed is left out here and gets its reason on the board."""
+    folder = Path(kdbench.judge.__file__).parent
+    judge_code = keys.sources([*folder.glob("*.py"), folder.parent / "stages" / "judge.py"])
+    there = [cell for cell in plan.cells if cell.key and has(cell.key)]
+    samples = {task.name: _samples(task, plan) for task in suite.tasks}
+    jobs = [
+        _judge(suite, task, use, [c for c in there if c.task == task.name], (samples[task.name], judge_code), plugins)
+        for task in suite.tasks
+        if has(samples[task.name])
+        for use in suite.axes
+    ]
+    return tuple(replace(job, together=f"judge/{i % PROCESSES}") for i, job in enumerate(jobs))
+
+
+def _judge(
+    suite: Suite, task: Task, use: Use, cells: list[Cell], fixed: tuple[str, str], plugins: Plugins
+) -> Job:
+    metric = plugins.get("metric", use.name)
+    wanted = requires(metric)
+    needs = {"data": fixed[0]}
+    layout: list[Json] = []
+    for cell in cells:
+        if _belongs(cell, wanted):
+            role = f"e{len(layout)}"
+            needs[role] = cell.key
+            layout.append(
+                [role, cell.contender, cell.seed, cell.target, cell.evidence, cell.split, cell.shift, cell.severity]
+            )
+    spec: dict[str, Json] = {
+        "task": task.name,
+        "metric": plain(use),
+        "layout": layout,
+        "groups": list(task.data.groups),
+        "resamples": suite.resamples,
+        "min_group": suite.min_group,
+        "judge": fixed[1],
+    }
+    code = keys.code("judge", metric)
+    return Job("judge", spec, needs, code, "", keys.runtime("judge"), label=f"{task.name}: judge {use.name}")
+
+
+def _belongs(cell: Cell, wanted: frozenset[str]) -> bool:
+    """Whether a metric that asks for `wanted` reads this cell."""
+    if cell.evidence != "predictions":
+        return cell.evidence in wanted or (cell.evidence == "latency" and "null" in wanted)
+    if cell.split == "validation":
+        return "validation" in wanted
+    if cell.shift.startswith("ood:"):
+        return "ood" in wanted
+    return "predictions" in wanted
+
+
+def _samples(task: Task, plan: Plan) -> str:
+    """The key of the samples of a task: every predict job of its clean test split needs them."""
+    key = next(
+        c.key for c in plan.cells if c.task == task.name and c.evidence == "size"
+    )
+    return plan.job(key).needs["data"]

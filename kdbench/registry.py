@@ -1,0 +1,243 @@
+"""Finds plugins by listing folders, and reads what they declare without importing them.
+
+A plugin is a file: its folder says the kind, its name is the name in a suite. Signatures, defaults and facts are literals, read
+with `ast`; the file is imported only by `load`, in the process that needs it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from kdbench.declare import Plugin
+from kdbench.nouns import Refusal
+
+GROUP = "kdbench.plugins"
+FOLDERS: Mapping[str, str] = {
+    "method": "methods",
+    "view": "views",
+    "relabeler": "relabelers",
+    "compressor": "compressors",
+    "model": "models",
+    "dataset": "datasets",
+    "shift": "shifts",
+    "metric": "metrics",
+    "target": "targets",
+    "section": "sections",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One keyword-only argument: its annotation as text, and its default (`required` where there is none)."""
+
+    name: str
+    annotation: str
+    default: Any = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """All that a plugin file declares. evidence: its positional arguments; companions: its other top-level functions."""
+
+    kind: str
+    name: str
+    path: Path
+    origin: str
+    module: str
+    doc: str
+    evidence: tuple[str, ...]
+    params: tuple[Param, ...]
+    facts: Mapping[str, Any]
+    companions: frozenset[str]
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A plugin file, package or entry point that cannot be used, and why."""
+
+    kind: str
+    name: str
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A plugin file seen in a folder, not yet read."""
+
+    kind: str
+    name: str
+    path: Path
+    origin: str
+    module: str
+
+
+class Plugins:
+    """Everything that can be named in a suite, by kind and name."""
+
+    def __init__(self, found: Iterable[Found], problems: Iterable[Problem] = ()) -> None:
+        self._found: dict[tuple[str, str], Found] = {}
+        self.problems: list[Problem] = list(problems)
+        for one in found:
+            first = self._found.setdefault((one.kind, one.name), one)
+            if first is not one:
+                reason = f"the name is taken by {first.origin}; rename the file"
+                self.problems.append(Problem(one.kind, one.name, one.origin, reason))
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """All names of a kind, sorted."""
+        return tuple(sorted(name for k, name in self._found if k == kind))
+
+    def get(self, kind: str, name: str) -> Description:
+        """What the file declares. Raises Refusal for an unknown name (with the nearest) or a file that cannot be read."""
+        if (kind, name) not in self._found:
+            raise Refusal(f"no {kind} named {name!r}{nearest(name, self.names(kind))}")
+        found = self._found[kind, name]
+        result = _describe(found, found.path.stat().st_mtime_ns)
+        if isinstance(result, Problem):
+            raise Refusal(f"{kind} {name!r} ({found.path}): {result.reason}")
+        return result
+
+    def describe(self, kind: str) -> Iterator[Description | Problem]:
+        """Every plugin of a kind, readable or not."""
+        for name in self.names(kind):
+            found = self._found[kind, name]
+            yield _describe(found, found.path.stat().st_mtime_ns)
+
+    def load(self, kind: str, name: str) -> tuple[Plugin, Any]:
+        """Import the file: (the declared plugin, its module). Only for processes that may be lost."""
+        description = self.get(kind, name)
+        module = _import(description.module, description.path, kind)
+        plugin = getattr(module, name, None)
+        if not isinstance(plugin, Plugin):
+            raise Refusal(f"{description.path}: {name} is not declared with @{kind}")
+        return plugin, module
+
+
+def discover(folders: Sequence[Path] = ()) -> Plugins:
+    """Built-ins first, then installed packages, then the given folders; the first of a name keeps it."""
+    found = list(_listing(Path(__file__).parent, "kdbench", "kdbench"))
+    problems: list[Problem] = []
+    for point in importlib.metadata.entry_points(group=GROUP):
+        origin = point.dist.name if point.dist else point.name
+        place = _package_folder(point.value)
+        if place is None:
+            problems.append(Problem("", point.name, origin, f"package {point.value!r} is not installed"))
+        else:
+            found += _listing(place, origin if origin != "kdbench" else point.value, point.value)
+    for folder in folders:
+        if not folder.is_dir():
+            raise Refusal(f"--plugins {folder}: no such folder")
+        listed = list(_listing(folder.resolve(), str(folder), ""))
+        if not listed:
+            raise Refusal(f"--plugins {folder}: holds none of the folders {', '.join(FOLDERS.values())}")
+        found += listed
+    return Plugins(found, problems)
+
+
+def nearest(name: str, allowed: Sequence[str]) -> str:
+    """The tail of a refusal: the nearest allowed name, and the allowed names."""
+    close = get_close_matches(str(name).lower(), allowed, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{hint} (allowed: {', '.join(allowed) or 'none'})"
+
+
+def _listing(root: Path, origin: str, package: str) -> Iterator[Found]:
+    for kind, folder in FOLDERS.items():
+        if (root / folder).is_dir():
+            for path in sorted((root / folder).glob("*.py")):
+                if not path.name.startswith("_"):
+                    yield Found(kind, path.stem, path, origin, f"{package}.{folder}.{path.stem}" if package else "")
+
+
+def _package_folder(package: str) -> Path | None:
+    """Where a top-level package lies, without importing it."""
+    try:
+        spec = importlib.util.find_spec(package.split(":")[0].split(".")[0])
+    except (ImportError, ValueError):
+        return None
+    places = spec.submodule_search_locations if spec else None
+    return Path(next(iter(places))) if places else None
+
+
+def _import(module: str, path: Path, kind: str) -> Any:
+    if module:
+        return importlib.import_module(module)
+    name = f"kdbench_folder_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise Refusal(f"{path}: not a Python file")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(sys.modules[name])
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+@lru_cache(maxsize=None)
+def _describe(found: Found, _changed: int) -> Description | Problem:
+    try:
+        source = found.path.read_bytes()
+        tree = ast.parse(source)
+        functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        if found.name not in functions:
+            raise ValueError(f"has no function named {found.name!r}")
+        node = functions[found.name]
+        return Description(
+            found.kind,
+            found.name,
+            found.path,
+            found.origin,
+            found.module,
+            ast.get_docstring(node) or ast.get_docstring(tree) or "",
+            tuple(arg.arg for arg in (*node.args.posonlyargs, *node.args.args)),
+            tuple(_params(node)),
+            _facts(node, found.kind),
+            frozenset(functions) - {found.name},
+            hashlib.sha256(source).hexdigest(),
+        )
+    except (OSError, SyntaxError, ValueError) as error:
+        return Problem(found.kind, found.name, found.origin, f"cannot be read: {str(error).splitlines()[0][:200]}")
+
+
+def _params(node: ast.FunctionDef) -> Iterator[Param]:
+    if node.args.vararg or node.args.kwarg:
+        raise ValueError(f"line {node.lineno}: *args and **kwargs declare no parameters; name them")
+    for arg, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+        if arg.annotation is None:
+            raise ValueError(f"line {arg.lineno}: parameter {arg.arg!r} has no type")
+        value = None if default is None else _literal(default, f"default of {arg.arg!r}")
+        yield Param(arg.arg, ast.unparse(arg.annotation), value, default is None)
+
+
+def _facts(node: ast.FunctionDef, kind: str) -> Mapping[str, Any]:
+    for decorator in node.decorator_list:
+        call = decorator if isinstance(decorator, ast.Call) else None
+        named = call.func if call else decorator
+        if (isinstance(named, ast.Name) and named.id == kind) or (isinstance(named, ast.Attribute) and named.attr == kind):
+            keywords = call.keywords if call else []
+            return {k.arg: _literal(k.value, f"@{kind}({k.arg}=...)") for k in keywords if k.arg}
+    raise ValueError(f"line {node.lineno}: {node.name} is not decorated with @{kind}(...)")
+
+
+def _literal(node: ast.expr, what: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise ValueError(f"line {node.lineno}: the {what} must be a literal") from None

@@ -1,0 +1,96 @@
+"""Which rows of the scores a place on the page shows. A cell holds one row, or none; nothing is averaged here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from kdbench.report.words import labels
+
+
+@dataclass(frozen=True)
+class View:
+    """One task on one target, as the page shows it."""
+
+    task: str
+    target: str
+    scores: pd.DataFrame
+    primary: str
+
+    def rows(self, **where: object) -> pd.DataFrame:
+        """Over seeds, those rows whose columns equal `where`; without a word about them: clean, and of all examples."""
+        part = self.scores
+        for column, value in {"shift": "", "slice": "", **where}.items():
+            part = part if value is None else part[part[column] == value]
+        return part
+
+
+def views(scores: pd.DataFrame, standings: pd.DataFrame) -> Iterator[View]:
+    """Each task on each target, in the order of the scores. Numbers without a target (sizes, cost) stand on every target."""
+    scores = over_seeds(scores)
+    for task in scores["task"].unique():
+        of_task = scores[scores["task"] == task]
+        targets = [t for t in of_task["target"].unique() if t] or [""]
+        for target in targets:
+            part = of_task[of_task["target"].isin([target, ""])]
+            yield View(str(task), str(target), part, _primary(part, standings, str(task), str(target)))
+
+
+def over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rows over seeds (seed -1); where a number has none, the row of its only seed."""
+    cell = ["task", "contender", "target", "metric", "split", "shift", "severity", "slice"]
+    summary = scores[scores["seed"] == -1]
+    have = set(summary[cell].itertuples(index=False, name=None))
+    single = scores[scores["seed"] != -1]
+    single = single[~single.duplicated(cell, keep=False)]
+    extra = [i for i, key in zip(single.index, single[cell].itertuples(index=False, name=None), strict=True) if key not in have]
+    return pd.concat([summary, single.loc[extra]]).sort_index() if extra else summary
+
+
+def contenders(frame: pd.DataFrame) -> list[str]:
+    """Names in the order of the board, the teacher first."""
+    names = [str(n) for n in frame["contender"].unique()]
+    return sorted(names, key=lambda n: n != "teacher")
+
+
+def short(frame: pd.DataFrame, limit: int = 28) -> dict[str, str]:
+    """The label of each contender in charts and narrow tables."""
+    return labels(contenders(frame), limit)
+
+
+def each(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a frame, columns as attributes."""
+    yield from frame.itertuples()
+
+
+def titled(row: object) -> str:
+    """The title of a metric with its parameters, where it has some: `OOD AUROC (energy)` for ood_auroc{score=energy}."""
+    metric, title = str(getattr(row, "metric", "")), str(getattr(row, "title", "") or "")
+    if "{" not in metric or not title:
+        return title or metric
+    params = metric.split("{", 1)[1].rstrip("}").split(",")
+    said = ", ".join(p.split("=", 1)[-1] if len(params) == 1 and not p[-1:].isdigit() else p for p in params)
+    return f"{title} ({said})"
+
+
+def place(row: object) -> tuple[float, float]:
+    """The rank range of a row of the standings; (inf, inf) for none."""
+    ends = [getattr(row, name, None) for name in ("rank_low", "rank_high")]
+    numbers = [float(e) if e is not None and not pd.isna(e) and e > 0 else float("inf") for e in ends]
+    return numbers[0], numbers[1]
+
+
+def measured(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that hold a number."""
+    return frame[frame["value"].notna() & frame["status"].isin(["ok", "noisy", "partial"])]
+
+
+def _primary(part: pd.DataFrame, standings: pd.DataFrame, task: str, target: str) -> str:
+    of = standings[(standings["task"] == task) & (standings["target"] == target)]
+    if len(of):
+        return str(of["metric"].iloc[0])
+    quality = part.loc[part["axis"] == "quality", "metric"]
+    return str(quality.iloc[0]) if len(quality) else ""

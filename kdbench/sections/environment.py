@@ -1,0 +1,61 @@
+"""How everything was measured: versions, machine, data, and what each metric means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from kdbench import kit, section
+
+
+@section(title="How it was measured", order=110)
+def environment(scores: pd.DataFrame, facts: Mapping[str, Any]) -> str:
+    """Conventions of every metric on the page, the data of each task, versions and host."""
+    out = kit.Markup("<h3>Metrics and their conventions</h3>") + _glossary(scores) + kit.Markup("<h3>Data</h3>")
+    for name, task in dict(facts.get("tasks", {})).items():
+        flat = list(_flat(task))
+        out += kit.Markup("<h4>{}</h4>").format(kit.clean(name, 80)) + _facts(flat)
+    for key, title in (("versions", "Versions"), ("host", "Machine")):
+        if facts.get(key):
+            out += kit.Markup("<h3>{}</h3>").format(title) + _facts(list(_flat(facts[key])))
+    rest = {k: v for k, v in facts.items() if k not in ("tasks", "versions", "host", "warnings")}
+    if rest:
+        out += kit.Markup("<h3>More</h3>") + _facts(list(_flat(rest)))
+    return str(out)
+
+
+def _glossary(scores: pd.DataFrame) -> Any:
+    columns = [kit.Column(t, number=False) for t in ("Metric", "Name in scores", "Axis", "Better", "Unit", "Convention")]
+    rows = []
+    for row in kit.each(scores.drop_duplicates("metric")):
+        texts = (row.title or row.metric, row.metric, row.axis, row.better, row.unit, row.convention or "")
+        rows.append(kit.Row([kit.Cell(kit.clean(t, 400)) for t in texts]))
+    return kit.Markup('<div class="glossary">{}</div>').format(kit.grid(columns, rows, "Metrics and their conventions"))
+
+
+def _facts(pairs: list[tuple[str, str]]) -> Any:
+    pair = kit.Markup("<div><dt>{}</dt><dd>{}</dd></div>")
+    return kit.Markup('<dl class="facts">{}</dl>').format(kit.Markup("").join(pair.format(k, v) for k, v in pairs))
+
+
+def _flat(value: Mapping[str, Any]) -> Any:
+    """Nested facts as (key, text): one level of a mapping is one line."""
+    for key, held in value.items():
+        name = kit.clean(key, 60).replace("_", " ")
+        if isinstance(held, Mapping) and any(isinstance(v, Mapping) for v in held.values()):
+            for inner, more in held.items():
+                yield f"{name}: {kit.clean(inner, 60)}", _line(more)
+        else:
+            yield name, _line(held)
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{kit.clean(k, 60)} {_line(v)}" for k, v in value.items()) or "\u2013"
+    if isinstance(value, list | tuple):
+        return "; ".join(_line(v) for v in value) or "\u2013"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(kit.count(value))
+    return str(kit.clean(value, 400)) or "\u2013"

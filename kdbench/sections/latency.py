@@ -1,0 +1,93 @@
+"""How the latency ratios came about: every block, the null pair, and what the noise is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from kdbench import kit, section
+
+
+@section(title="Latency", order=80)
+def latency(scores: pd.DataFrame, standings: pd.DataFrame, timings: pd.DataFrame, *, blocks: int = 120) -> str:
+    """Contender over teacher, block by block. The teacher's own line is the null pair: two copies of one model.
+
+    blocks: at most so many blocks of a row are drawn, evenly chosen.
+    """
+    return str(kit.panels(scores, standings, lambda view: _draw(view, timings, blocks), "No timing was made here."))
+
+
+def _draw(view: Any, timings: pd.DataFrame, blocks: int) -> str:
+    of = timings[(timings["task"] == view.task) & (timings["target"] == view.target)] if len(timings) else timings
+    of = of[(of["reference_us"] > 0) & (of["contender_us"] > 0)] if len(of) else of
+    if of.empty:
+        return ""
+    label = kit.short(view.scores)
+    label |= kit.labels(n for n in of["contender"].unique() if n not in label)
+    of = of.assign(ratio=of["contender_us"] / of["reference_us"], who=[label[str(c)] for c in of["contender"]])
+    order = [w for w in label.values() if w in set(of["who"])]
+    drawn = of[of.groupby("who")["block"].rank(method="first") % max(1, -(-len(of) // len(order) // blocks)) == 0]
+    middle = of.groupby("who", sort=False)["ratio"].median().reset_index()
+    title = "Latency / teacher, one tick a block (dark: median of the blocks)"
+    says = f"Ratios of contender to teacher latency in {len(of)} blocks of {len(order)} rows, on a logarithmic axis."
+    spec = _spec(drawn[["who", "ratio"]], middle, list(label.values()))
+    return str(kit.figure(spec, title, says, _numbers(view, of, order)) + kit.note(_noise(view, of)))
+
+
+def _numbers(view: Any, of: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    label = kit.short(view.scores)
+    judged: dict[str, Any] = {label[str(r.contender)]: r for r in kit.each(view.rows(metric="latency_ratio"))}
+    out = []
+    for who in order:
+        part, row = of[of["who"] == who], judged.get(who)
+        ratio = str(getattr(row, "status", "not judged"))
+        if row is not None and ratio in ("ok", "noisy", "partial"):
+            ratio = kit.stated(row.value, row.low, row.high, row.unit)
+        quick = [kit.number(float(part[c].min()) * 1e-6, "s") for c in ("contender_us", "reference_us")]
+        out.append([who, ratio, *quick, len(part), kit.clean(getattr(row, "reason", "") or "")])
+    return pd.DataFrame(out, columns=["Contender", "Ratio", "Fastest block", "Teacher beside it", "Blocks", "Remark"])
+
+
+def _noise(view: Any, of: pd.DataFrame) -> str:
+    null = of[of["contender"].isin(["teacher", "null"])]
+    noisy = view.rows(metric="latency_ratio")
+    noisy = noisy[noisy["status"] == "noisy"]
+    said = "Teacher and contender are called in turns, so that load on the machine hits both. "
+    if len(null):
+        off = abs(float(null["ratio"].median()) - 1)
+        off_by = kit.number(off, "fraction")
+        said += f"Noise floor: the null pair (the teacher against a copy of itself) is off by {off_by} in the median. "
+    if len(noisy):
+        said += "Noisy: " + ", ".join(kit.clean(f"{r.contender} ({r.reason})", 160) for r in kit.each(noisy)) + "."
+    return said
+
+
+def _spec(frame: pd.DataFrame, middle: pd.DataFrame, order: list[str]) -> Any:
+    here = [w for w in order if w in set(frame["who"])]
+    y = {"field": "who", "type": "nominal", "sort": here, "title": None}
+    wide = float(frame["ratio"].max() / frame["ratio"].min()) > 4
+    scale = {"type": "log", "nice": False, "padding": 12} if wide else {"zero": False, "padding": 12}
+    x = {
+        "field": "ratio",
+        "type": "quantitative",
+        "title": "Contender / teacher",
+        "scale": scale,
+        "axis": {**kit.axis("ratio"), "tickCount": 8},
+    }
+    colour = {"field": "who", "type": "nominal", "scale": kit.look(order, "color", here), "legend": None}
+    tip = [
+        {"field": "who", "type": "nominal", "title": "contender"},
+        {"field": "ratio", "type": "quantitative", "title": "median ratio", "format": ".3f"},
+    ]
+    thin, thick = {"type": "tick", "thickness": 1, "opacity": 0.35, "size": 13}, {"type": "tick", "thickness": 2.5, "size": 18}
+    one = {"values": [{"ratio": 1}]}
+    return {
+        "width": "container",
+        "height": 24 * len(here) + 4,
+        "layer": [
+            {"data": one, "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#8a8f98"}, "encoding": {"x": x}},
+            {"data": kit.values(frame), "mark": thin, "encoding": {"x": x, "y": y, "color": colour}},
+            {"data": kit.values(middle), "mark": thick, "encoding": {"x": x, "y": y, "tooltip": tip}},
+        ],
+    }

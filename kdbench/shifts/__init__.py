@@ -1,0 +1,1 @@
+"""Built-in shifts, one file each: file name = function name = the name in a suite."""

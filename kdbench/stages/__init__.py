@@ -1,0 +1,49 @@
+"""The kinds of jobs, one file each: `run(job, inputs, draft, place)` reads opened entries and writes one.
+
+This file is read by the planner, so it names the stages without importing them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdbench.registry import Plugins
+from kdbench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the planner must know of a stage. version: raise it when the stage would write other bytes for the same job.
+    runtime: the packages whose major.minor version is part of the key."""
+
+    version: int
+    runtime: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a job runs. data: folder of external data, if any; threads: numerical threads a job may use."""
+
+    plugins: Plugins
+    store: Store
+    data: Path | None = None
+    threads: int = 1
+
+
+STAGES: Mapping[str, Stage] = {
+    "data": Stage(1),
+    "shift": Stage(1),
+    "ood": Stage(1),
+    "load": Stage(1, ("torch",)),
+    "fit": Stage(1, ("torch",)),
+    "compress": Stage(1, ("torch", "onnxruntime")),
+    "outputs": Stage(1, ("torch",)),
+    "predict": Stage(1, ("torch", "onnxruntime")),
+    "parity": Stage(1, ("torch", "onnxruntime")),
+    "size": Stage(1, ("torch",)),
+    "latency": Stage(1, ("torch", "onnxruntime")),
+    "memory": Stage(1, ("torch", "onnxruntime")),
+    "judge": Stage(1),
+}

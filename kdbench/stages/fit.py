@@ -1,0 +1,180 @@
+"""Stage `fit`: train a student, from fresh weights or from an artefact, and write the artefact that it becomes.
+
+spec: {seed, terms [{method {name, params}, weight, start, stop}], train {...}, model {name, params} or null}.
+inputs: data (SAMPLES), artefact? (where the student starts), teacher? (ARTEFACT), outputs? (OUTPUTS of that teacher).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kdbench.nets.build import feature_shapes
+from kdbench.nets.edits import masks
+from kdbench.nets.taps import expand
+from kdbench.nouns import Artefact, Job, Json, Refusal, Shape, Term, Train, Use, plain
+from kdbench.registry import Plugins
+from kdbench.stages import Place, artefacts, samples
+from kdbench.stages.outputs import taps_of
+from kdbench.stages.seeds import stream
+from kdbench.stages.teacher import Taught, teach
+from kdbench.store import Draft, Entry
+from kdbench.training.batches import Pool, pool
+from kdbench.training.checkpoint import Progress, restore, save
+from kdbench.training.cohort import Member, member
+from kdbench.training.loop import Recipe, train_all
+from kdbench.training.terms import asks, check_always_active, load_terms, make_state
+from kdbench.training.views import load_views
+
+WARM = ("torch._dynamo",)
+"""Imported by torch itself in every process that steps an optimizer or dispatches an operator; a second of work, so once."""
+
+SAVE_EVERY = 20.0
+"""Seconds between two saves of a running fit, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Splits:
+    train: Pool
+    validation: Pool
+    rows: samples.Rows
+    classes: tuple[str, ...]
+
+
+def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
+    """Train and write. Resumes from the partial state of an earlier, killed run, with the same bytes as the result."""
+    torch.set_num_threads(place.threads)
+    spec: dict[str, Any] = dict(job.spec)
+    seed, train = int(spec["seed"]), to_train(spec["train"])
+    shape = samples.shape(inputs["data"])
+    first = _first(spec, inputs, place.plugins, shape, seed)
+    splits = _splits(inputs["data"])
+    terms = load_terms(place.plugins, [to_term(term) for term in spec["terms"]])
+    taps = _student_taps(first, place.plugins) if any(term.taps for term in terms) else ()
+    recipe = Recipe(train, terms, load_views(place.plugins, train.views), shape, taps, partial(stream, seed))
+    if train.select == "best_validation" and not len(splits.validation):
+        raise Refusal("train: select best_validation needs a validation split; set data.validation above 0 or select: last")
+    check_always_active(terms, recipe.steps(len(splits.train)))
+    taught = teach(recipe, inputs, place.plugins, splits.rows, splits.classes)
+    members = _cohort(recipe, first, taught, len(splits.train), place.plugins)
+    progress = _train(recipe, members, splits, taught, place.store.partial(job.key))
+    student = members[0].module.eval()
+    if train.select == "best_validation":
+        student.load_state_dict(progress.best)
+    facts: dict[str, Json] = {**first.facts, "classes": list(splits.classes)}
+    made = Artefact("torch", shape, first.model, student, first.edits, {}, facts)
+    fresh = "artefact" not in inputs
+    record = artefacts.chained(_record(recipe, progress, taught, fresh), inputs.get("artefact"))
+    artefacts.write(draft, made, record)
+
+
+def to_train(facts: Mapping[str, Any]) -> Train:
+    """A Train as it was written in JSON. Raises Refusal for values that no fit can have."""
+    train = Train(**{**facts, "views": tuple(Use(**view) for view in facts.get("views", ()))})
+    allowed = {"select": ("last", "best_validation"), "precision": ("fp32", "bf16")}
+    for name, values in allowed.items():
+        if getattr(train, name) not in values:
+            raise Refusal(f"train: no {name} {getattr(train, name)!r} (allowed: {', '.join(values)})")
+    for name in ("epochs", "batch"):
+        if getattr(train, name) < 1:
+            raise Refusal(f"train: {name} must be at least 1, not {getattr(train, name)}")
+    return train
+
+
+def to_term(facts: Mapping[str, Any]) -> Term:
+    """A Term as it was written in JSON."""
+    return Term(Use(**facts["method"]), facts.get("weight", 1.0), facts.get("start", 0.0), facts.get("stop", 1.0))
+
+
+def _first(spec: Mapping[str, Any], inputs: Mapping[str, Entry], plugins: Plugins, shape: Shape, seed: int) -> Artefact:
+    """Where the student starts: the artefact of the step before, or fresh weights that depend on seed and architecture alone."""
+    if "artefact" in inputs:
+        if spec.get("model"):
+            raise Refusal("fit: a fit that goes on from an artefact cannot also name a model")
+        before = artefacts.read(inputs["artefact"], plugins)
+        if before.runtime != "torch":
+            raise Refusal(f"fit: cannot train a {before.runtime} artefact; only torch artefacts can be trained")
+        if before.shape.classes != shape.classes or dict(before.shape.inputs) != dict(shape.inputs):
+            raise Refusal(f"fit: the artefact is for {artefacts.text_of(before.shape)}, the data are {artefacts.text_of(shape)}")
+        return before
+    if not spec.get("model"):
+        raise Refusal("fit: needs an artefact to go on from, or a model")
+    model = Use(**spec["model"])
+    return Artefact("torch", shape, model, artefacts.rebuild(plugins, model, shape, seed=stream(seed, "init")))
+
+
+def _splits(data: Entry) -> _Splits:
+    train, validation = samples.read(data, "train"), samples.read(data, "validation")
+    if not len(train.y):
+        raise Refusal("fit: the training split is empty")
+    classes = tuple(str(name) for name in data.json("meta.json")["classes"])
+    return _Splits(pool(train.x, train.y), pool(validation.x, validation.y), train, classes)
+
+
+def _student_taps(first: Artefact, plugins: Plugins) -> tuple[str, ...]:
+    return expand(first.module, taps_of(first, plugins, "the student's"))
+
+
+def _cohort(recipe: Recipe, first: Artefact, taught: Taught, n_train: int, plugins: Plugins) -> list[Member]:
+    """The student and, where a term asks for one, its peer: the same architecture and edits from other initial weights."""
+    modules: list[nn.Module] = [first.module]
+    if asks(recipe.terms, "peer"):
+        assert first.model is not None
+        modules.append(artefacts.rebuild(plugins, first.model, recipe.shape, first.edits, recipe.stream("init", "peer")))
+    mine = feature_shapes(first.module, recipe.shape, recipe.taps)
+    shapes = {"logits": mine.pop("logits"), "student": mine, "teacher": taught.shapes}
+    kept = masks(first.edits)
+    members = []
+    for i, module in enumerate(modules):
+        names = ("state",) if i == 0 else ("state", "peer")
+        states = {t.name: make_state(t, shapes, n_train, recipe.stream(*names, t.name)) for t in recipe.terms}
+        held = {name: state for name, state in states.items() if state is not None}
+        members.append(member(module, held, recipe.train, kept, asks(recipe.terms, "previous")))
+    return members
+
+
+def _train(recipe: Recipe, members: list[Member], splits: _Splits, taught: Taught, folder: Path) -> Progress:
+    progress = restore(folder, members) or Progress()
+    last = time.monotonic()
+
+    def keep(now: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SAVE_EVERY:
+            save(folder, members, now)
+            last = time.monotonic()
+
+    return train_all(recipe, members, (splits.train, splits.validation), taught.source, progress, keep)
+
+
+def _record(recipe: Recipe, progress: Progress, taught: Taught, fresh: bool) -> dict[str, Json]:
+    chosen = progress.best_epoch if recipe.train.select == "best_validation" else progress.epochs
+    parity: dict[str, Json] = {
+        "same_init": fresh,
+        "same_batches": not any({"student", "teacher"} & set(view.evidence) for view in recipe.views),
+        "views": [view.name for view in recipe.views],
+        "teacher": taught.how,
+        "select": recipe.train.select,
+        "precision": recipe.train.precision,
+        "train": plain(recipe.train),
+        "networks": 2 if asks(recipe.terms, "peer") else 1,
+    }
+    return {
+        "seconds": progress.seconds,
+        "cpu_seconds": progress.cpu_seconds,
+        "examples": progress.examples,
+        "epochs": progress.epochs,
+        "steps": progress.steps,
+        "teacher_passes": progress.teacher_passes,
+        "history": plain(progress.history),
+        "selected_epoch": chosen,
+        "resumed": progress.resumed,
+        "parity": parity,
+        "notes": list(taught.notes),
+    }

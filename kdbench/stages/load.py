@@ -1,0 +1,182 @@
+"""Stage `load`: a checkpoint made elsewhere, audited and brought into the store.
+
+spec: {path}. inputs: data (SAMPLES). The folder holds `artefact.json`, at least {"model": {"resnet_cifar": {"depth": 8}}}, and
+`weights.safetensors`. It is not trusted: only plain files of these two formats are read, with limits, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kdbench.declare import RANGES
+from kdbench.nouns import Artefact, Job, Json, Refusal, Shape, Use
+from kdbench.registry import Param, Plugins, nearest
+from kdbench.stages import Place, artefacts, samples
+from kdbench.stages.artefacts import ARTEFACT, EDITS, WEIGHTS
+from kdbench.store import Draft, Entry
+
+LARGEST_JSON = 2**20
+LARGEST_HEADER = 2**24
+"""Bytes of `artefact.json`, and of the header of a safetensors file, that are read at most."""
+
+KEYS = ("runtime", "shape", "model", "edits", "files", "facts", "classes")
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".t7")
+PLAIN: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+
+
+def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
+    """Read the folder strictly and write it as an artefact that cost nothing here."""
+    torch.set_num_threads(place.threads)
+    folder = Path(str(job.spec["path"]))
+    classes = tuple(str(name) for name in inputs["data"].json("meta.json")["classes"])
+    artefact = open_folder(folder, place.plugins, samples.shape(inputs["data"]), classes)
+    parameters = sum(p.numel() for p in artefact.module.parameters())
+    costs: dict[str, Json] = {"seconds": 0.0, "cpu_seconds": 0.0, "examples": 0, "epochs": 0, "steps": 0, "teacher_passes": 0}
+    notes: list[Json] = ["made elsewhere: the cost of making it is not known and not counted here"]
+    record = {
+        **costs,
+        "history": [],
+        "selected_epoch": 0,
+        "parity": {"made_elsewhere": True},
+        "parameters": parameters,
+        "notes": notes,
+    }
+    artefacts.write(draft, artefact, artefacts.chained(record, None))
+
+
+def open_folder(folder: Path, plugins: Plugins, shape: Shape, classes: tuple[str, ...]) -> Artefact:
+    """The artefact of a folder made elsewhere. Raises Refusal, in one line, for whatever is not as it must be."""
+    try:
+        return _open(folder, plugins, shape, classes)
+    except Refusal as error:
+        raise Refusal(f"load {folder}: {error}") from None
+
+
+def _open(folder: Path, plugins: Plugins, shape: Shape, classes: tuple[str, ...]) -> Artefact:
+    if not folder.is_dir():
+        raise Refusal("no such folder")
+    facts = _facts(folder)
+    if facts.get("runtime", "torch") != "torch":
+        raise Refusal(f"runtime {facts['runtime']!r} cannot be loaded (allowed: torch)")
+    model = _model(facts.get("model"), plugins)
+    _same_shape(facts, shape, classes)
+    _plain_file(folder, WEIGHTS, None)
+    edits = facts.get("edits") or []
+    if edits:
+        _plain_file(folder, EDITS, None)
+        if not (isinstance(edits, list) and all(isinstance(edit, dict) and isinstance(edit.get("kind"), str) for edit in edits)):
+            raise Refusal(f"{ARTEFACT}: edits must be a list of {{kind, facts}}")
+    replay = artefacts.read_edits(edits, folder / EDITS)
+    module = artefacts.rebuild(plugins, model, shape, replay)
+    artefacts.load_weights(module, folder / WEIGHTS)
+    return Artefact("torch", shape, model, module, replay, {}, {"classes": list(classes), "made_elsewhere": True})
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    data = _plain_file(folder, ARTEFACT, LARGEST_JSON)
+    try:
+        facts = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"{ARTEFACT} is not plain JSON: {str(error)[:200]}") from None
+    if not isinstance(facts, dict):
+        raise Refusal(f"{ARTEFACT} must hold a mapping, not {type(facts).__name__}")
+    for key in facts:
+        if key not in KEYS:
+            raise Refusal(f"{ARTEFACT}: unknown key {key!r}{nearest(key, KEYS)}")
+    return facts
+
+
+def _plain_file(folder: Path, name: str, limit: int | None) -> bytes:
+    """The bytes of a small file; of a safetensors file only the header's length is looked at. Links and pipes are refused."""
+    path = folder / name
+    try:
+        held = path.lstat()
+    except OSError:
+        other = [p.name for p in sorted(folder.iterdir()) if p.suffix in PICKLES] if name == WEIGHTS else []
+        hint = f"; {other[0]} may hold code: save its tensors with safetensors.torch.save_file" if other else ""
+        raise Refusal(f"there is no {name}{hint}") from None
+    if not stat.S_ISREG(held.st_mode):
+        raise Refusal(f"{name} is not a plain file (links are not followed)")
+    if limit is not None:
+        if held.st_size > limit:
+            raise Refusal(f"{name} has {held.st_size} bytes, more than {limit}")
+        return path.read_bytes()
+    with open(path, "rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    if held.st_size < 8 or header > min(LARGEST_HEADER, held.st_size - 8):
+        raise Refusal(f"{name} is not a whole safetensors file (its header says {header} bytes)")
+    return b""
+
+
+def _model(said: Any, plugins: Plugins) -> Use:
+    """`resnet_cifar`, {resnet_cifar: {depth: 8}} or {name, params}; parameters checked against the model's signature."""
+    if isinstance(said, str):
+        said = {said: {}}
+    if isinstance(said, dict) and set(said) == {"name", "params"}:
+        said = {said["name"]: said["params"]}
+    if not (isinstance(said, dict) and len(said) == 1):
+        raise Refusal(f'{ARTEFACT}: "model" must be {{"name": {{parameters}}}}, e.g. {{"resnet_cifar": {{"depth": 8}}}}')
+    name, given = next(iter(said.items()))
+    if not isinstance(given, dict | None) or not isinstance(name, str):
+        raise Refusal(f"{ARTEFACT}: parameters of model {name!r} must be a mapping, not {type(given).__name__}")
+    described = {param.name: param for param in plugins.get("model", name).params}
+    for key, value in (given or {}).items():
+        if key not in described:
+            raise Refusal(f"model {name!r} has no parameter {key!r}{nearest(key, list(described))}")
+        _check_value(described[key], value, f"model {name!r}")
+    for key, param in described.items():
+        if param.required and key not in (given or {}):
+            raise Refusal(f"model {name!r} needs {key!r}")
+    return Use(name, {key: (given or {}).get(key, param.default) for key, param in described.items()})
+
+
+def _check_value(param: Param, value: Any, where: str) -> None:
+    base, limits = RANGES.get(param.annotation, (None, None))
+    allowed = PLAIN.get(base.__name__ if base is not None else param.annotation)
+    if allowed is None:
+        return  # a richer type: the model itself says what it takes
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        raise Refusal(f"{where}: {param.name} must be {param.annotation}, not {value!r}")
+    if limits is None or not isinstance(value, int | float):
+        return
+    number = float(value)
+    below = limits.low is not None and (number < limits.low or (limits.low_open and number == limits.low))
+    above = limits.high is not None and (number > limits.high or (limits.high_open and number == limits.high))
+    if below or above:
+        raise Refusal(f"{where}: {param.name} must be {param.annotation}, not {value!r}")
+
+
+def _same_shape(facts: Mapping[str, Any], shape: Shape, classes: tuple[str, ...]) -> None:
+    said = facts.get("shape")
+    if said is not None:
+        try:
+            found = artefacts.to_shape(said)
+        except (KeyError, TypeError, ValueError):
+            raise Refusal(f"{ARTEFACT}: shape must be {{kind, inputs, classes, levels}}") from None
+        if found.classes != shape.classes:
+            raise Refusal(f"the checkpoint tells {found.classes} classes apart, the data have {shape.classes}")
+        if found != shape:
+            raise Refusal(f"the checkpoint is for {artefacts.text_of(found)}, the data are {artefacts.text_of(shape)}")
+    more = facts.get("facts")
+    names = facts.get("classes") or (more.get("classes") if isinstance(more, dict) else None)
+    if names is not None and names != list(classes):
+        alike = isinstance(names, list) and sorted(map(str, names)) == sorted(classes)
+        kind = "in another order" if alike else "others"
+        raise Refusal(f"the checkpoint's classes are {kind} than the data's ({', '.join(classes[:10])})")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key stands twice")
+    return made
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")

@@ -1,0 +1,83 @@
+"""The fixed keys of a suite that hold plain values: their types, as annotations, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from kdbench.nouns import Data, Gate, Suite, Train
+from kdbench.suite.cursor import Cursor
+from kdbench.suite.kinds import Kind, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: the annotation of its value, and one line for the reader."""
+
+    annotation: str
+    doc: str
+
+    @property
+    def kind(self) -> Kind:
+        """The type that the annotation names."""
+        return parse(self.annotation)
+
+
+SUITE: Mapping[str, Key] = {
+    "resamples": Key("Count", "bootstrap resamples behind every interval"),
+    "min_group": Key("Count", "a group with fewer test rows than this is not judged"),
+}
+
+TRAIN: Mapping[str, Key] = {
+    "epochs": Key("Count", "passes over the training split"),
+    "batch": Key("Count", "examples per step"),
+    "optimizer": Key("Literal['sgd', 'adam', 'adamw']", "how the weights are updated"),
+    "lr": Key("Positive", "learning rate at its highest"),
+    "momentum": Key("Fraction", "momentum of sgd"),
+    "weight_decay": Key("NonNegative", "decay of the weights; decoupled for adamw"),
+    "nesterov": Key("bool", "Nesterov momentum for sgd"),
+    "schedule": Key("Literal['constant', 'cosine', 'linear', 'step']", "how the learning rate falls"),
+    "warmup": Key("Fraction", "share of training in which the learning rate rises from 0"),
+    "clip": Key("Positive | None", "largest norm of the gradient; null for no limit"),
+    "select": Key("Literal['last', 'best_validation']", "which epoch is kept: the last, or the best accuracy on validation"),
+    "precision": Key("Literal['fp32', 'bf16']", "number format of the forward and backward passes"),
+}
+
+DATA: Mapping[str, Key] = {
+    "limit": Key("dict[str, Count]", "at most so many examples of a split: train, validation, test"),
+    "validation": Key("Fraction", "share of the training rows kept for validation, where the dataset has no such split"),
+    "groups": Key("list[str]", "columns whose groups are compared"),
+    "allow_leak": Key("Whole", "exact duplicates between train and test that are known and accepted"),
+}
+
+GATE: Mapping[str, Key] = {
+    "metric": Key("str", "one of the axes"),
+    "at_least": Key("float | None", "the low end of the interval must not be below this"),
+    "at_most": Key("float | None", "the high end of the interval must not be above this"),
+    "of": Key("Literal['value', 'delta']", "the number itself, or its paired difference to the teacher"),
+    "slice": Key("str", "a part of the test rows; empty for all"),
+    "contender": Key("str", "empty for every contender"),
+    "task": Key("str", "empty for every task"),
+    "target": Key("str", "empty for every target"),
+}
+
+SCHEDULE: Mapping[str, Key] = {
+    "shape": Key("Literal['linear', 'cosine', 'exponential']", "the way from the first value to the last"),
+    "start": Key("Fraction", "share of training at which the value begins to change"),
+    "stop": Key("Fraction", "share of training at which it has arrived"),
+}
+SCHEDULE_DEFAULTS: Mapping[str, Any] = {"shape": "linear", "start": 0.0, "stop": 1.0}
+
+SPLITS = ("train", "validation", "test")
+
+
+def defaults(record: type[Suite | Train | Data | Gate]) -> dict[str, Any]:
+    """The defaults of a record by field."""
+    made = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(record)}
+    return {name: value for name, value in made.items() if isinstance(value, None | bool | int | float | str | tuple | dict)}
+
+
+def given(cursor: Cursor, keys: Mapping[str, Key]) -> dict[str, Any]:
+    """The values of those keys that are there."""
+    return {key: cursor[key].take(keys[key].kind) for key in cursor if key in keys}

@@ -1,0 +1,137 @@
+"""What the parts of a suite mean together: names, references, and whether each plugin fits where it stands.
+
+The checks read records, so they hold for a suite made in Python too. Each gives (path, text) for what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from kdbench.nouns import Data, Fit, Gate, Suite, Task
+from kdbench.registry import Plugins, nearest
+from kdbench.suite import names
+from kdbench.suite.chains import chains
+
+Path: TypeAlias = tuple[str | int, ...]
+Found: TypeAlias = Iterator[tuple[Path, str]]
+
+
+def check(suite: Suite, plugins: Plugins, cap: int) -> Found:
+    """Everything that is wrong with a suite whose structure is right. cap: most rows (contenders x seeds x targets)."""
+    if wrong := names.problem(suite.name):
+        yield ("suite",), wrong
+    yield from _named(("tasks",), [task.name for task in suite.tasks])
+    for task in suite.tasks:
+        at: Path = ("tasks", task.name)
+        yield from _named((*at, "contenders"), [row.name for row in task.contenders])
+        for row in task.contenders:
+            if names.same(row.name) == "teacher":
+                yield (*at, "contenders", row.name), "'teacher' is the name of the task's teacher (allowed: any other name)"
+        yield from _data((*at, "data"), task.data, plugins)
+        yield from _fits(at, task, plugins)
+        yield from chains(at, task, plugins)
+    for i, gate in enumerate(suite.gates):
+        yield from _gate(("gates", i), gate, suite, plugins)
+    yield from _size(suite, cap)
+
+
+def _named(at: Path, given: list[str]) -> Found:
+    seen: dict[str, str] = {}
+    for name in given:
+        if wrong := names.problem(name):
+            yield (*at, name), wrong
+            continue
+        first = seen.setdefault(names.same(name), name)
+        if first is not name:
+            yield (*at, name), f"found {name!r} beside {first!r} (allowed: names that differ in more than case)"
+
+
+def _data(at: Path, data: Data, plugins: Plugins) -> Found:
+    described = plugins.get("dataset", data.dataset.name)
+    kind = str(described.facts.get("kind", ""))
+    yield from _groups((*at, "groups"), data, tuple(described.facts.get("groups", ())))
+    if data.validation >= 1:
+        yield (*at, "validation"), f"found {data.validation:g} (allowed: a share below 1; something must be left to train on)"
+    for i, used in enumerate(data.shifts):
+        kinds = tuple(plugins.get("shift", used.shift.name).facts.get("kinds", ()))
+        if kind not in kinds:
+            yield (*at, "shifts", i), _kind("shift", used.shift.name, kinds, data.dataset.name, kind)
+    for i, other in enumerate(data.ood):
+        theirs = str(plugins.get("dataset", other.name).facts.get("kind", ""))
+        if theirs != kind:
+            yield (*at, "ood", i), _kind("dataset", other.name, (theirs,), data.dataset.name, kind)
+        if other == data.dataset:
+            yield (*at, "ood", i), f"{other.name} is the task's own dataset (allowed: another one)"
+
+
+def _groups(at: Path, data: Data, columns: tuple[str, ...]) -> Found:
+    for i, group in enumerate(data.groups):
+        if "*" not in columns and group not in columns:
+            yield (*at, i), f"{data.dataset.name} has no group column {group!r}{nearest(group, columns)}"
+        if group in data.groups[:i]:
+            yield (*at, i), f"the group column {group!r} is given twice"
+
+
+def _kind(noun: str, name: str, kinds: tuple[str, ...], dataset: str, kind: str) -> str:
+    return f"the {noun} {name!r} is for {' or '.join(kinds) or 'nothing'}, but the dataset {dataset!r} is of the kind {kind!r}"
+
+
+def _fits(at: Path, task: Task, plugins: Plugins) -> Found:
+    kind = str(plugins.get("dataset", task.data.dataset.name).facts.get("kind", ""))
+    for row in task.rows():
+        start: Path = (*at, "teacher", "steps") if row is task.teacher else (*at, "contenders", row.name)
+        for i, step in enumerate(row.steps):
+            if not isinstance(step, Fit):
+                continue
+            kinds = tuple(plugins.get("model", step.model.name).facts.get("kinds", ())) if step.model else (kind,)
+            if step.model and kind not in kinds:
+                yield (*start, i, "model"), _kind("model", step.model.name, kinds, task.data.dataset.name, kind)
+            if step.train.nesterov and (step.train.optimizer != "sgd" or step.train.momentum == 0):
+                yield (*start, i, "train", "nesterov"), "found true (allowed: only with optimizer sgd and a momentum above 0)"
+
+
+def _gate(at: Path, gate: Gate, suite: Suite, plugins: Plugins) -> Found:
+    tasks = [task for task in suite.tasks if gate.task in {"", task.name}]
+    rows = dict.fromkeys(row.name for task in tasks for row in task.rows())
+    known = {
+        "metric": dict.fromkeys(use.name for use in suite.axes),
+        "task": dict.fromkeys(("", *(task.name for task in suite.tasks))),
+        "contender": {"": None, **rows},
+        "target": dict.fromkeys(("", *(use.name for use in suite.targets))),
+    }
+    for key, allowed in known.items():
+        name = getattr(gate, key)
+        if name not in allowed:
+            what = "among the axes of this suite" if key == "metric" else f"a {key} of this suite"
+            yield (*at, key), f"{name!r} is not {what}{nearest(name, [one for one in allowed if one])}"
+    if gate.at_least is None and gate.at_most is None:
+        yield at, "the gate has no bound (allowed: at_least, at_most or both)"
+    if gate.at_least is not None and gate.at_most is not None and gate.at_least > gate.at_most:
+        yield (*at, "at_most"), f"found {gate.at_most:g} (allowed: not below at_least, {gate.at_least:g})"
+    if gate.metric in known["metric"]:
+        yield from _bounds(at, gate, plugins)
+
+
+def _bounds(at: Path, gate: Gate, plugins: Plugins) -> Found:
+    """A bound beyond what the metric can reach, such as 95 for a fraction, could never be met or never be missed."""
+    facts = plugins.get("metric", gate.metric).facts
+    low, high = facts.get("low"), facts.get("high")
+    if gate.of == "delta":
+        low, high = (low - high, high - low) if low is not None and high is not None else (None, None)
+    for key in ("at_least", "at_most"):
+        bound = getattr(gate, key)
+        if bound is not None and ((low is not None and bound < low) or (high is not None and bound > high)):
+            span = f"from {low:g} " if low is not None else ""
+            span += f"to {high:g}" if high is not None else "up"
+            percent = f"; as a fraction, {bound / 100:g}" if high == 1 and 1 < bound <= 100 else ""
+            what = gate.metric if gate.of == "value" else f"the difference in {gate.metric}"
+            yield (*at, key), f"found {bound:g}, but {what} goes {span}{percent}"
+
+
+def _size(suite: Suite, cap: int) -> Found:
+    rows = sum(len(task.contenders) for task in suite.tasks)
+    size = rows * len(suite.seeds) * len(suite.targets)
+    if size > cap:
+        parts = f"{rows} contenders x {len(suite.seeds)} seeds x {len(suite.targets)} targets"
+        yield (), f"the suite plans {size} rows ({parts}), more than {cap}; if that is meant, give --yes"

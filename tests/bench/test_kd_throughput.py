@@ -1,0 +1,109 @@
+"""How many examples a CPU-second of distillation takes in: kdbench's loop against the usual one.
+
+    pytest tests/bench/test_kd_throughput.py --benchmark-only
+
+Both train the same student with the same loss, batch and optimizer in float32 on one thread. The usual loop draws batches from
+a DataLoader and runs the teacher at every step; kdbench's has the teacher's outputs recorded (that one pass is a case of its
+own). Times are CPU seconds of the process, which other programs disturb least; `extra_info` holds samples per CPU-second.
+"""
+
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+from kdbench.nets.build import build
+from kdbench.nouns import Shape, Term, Train, Use
+from kdbench.stages.seeds import stream
+from kdbench.training.batches import epoch, pool
+from kdbench.training.cohort import member
+from kdbench.training.loop import Recipe, train_epoch
+from kdbench.training.teaching import Recorded, live
+from kdbench.training.terms import load_terms
+
+TEACHER = Use("resnet_cifar", {"depth": 20, "width": 32})
+STUDENT = Use("resnet_cifar", {"depth": 8, "width": 8})
+TERMS = [Term(Use("ce"), 0.1), Term(Use("kd", {"temperature": 4.0}), 0.9)]
+STEPS = 8
+
+
+@pytest.fixture(params=[(8, 64), (8, 128), (28, 64), (28, 128)], ids=lambda p: f"1x{p[0]}x{p[0]}-batch{p[1]}")
+def work(request, plugins):
+    size, batch = request.param
+    torch.set_num_threads(1)
+    shape = Shape("image", {"image": (1, size, size)}, 10)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(batch * STEPS, 1, size, size)).astype(np.float32)
+    y = rng.integers(0, 10, batch * STEPS)
+    plugin, _ = plugins.load("model", "resnet_cifar")
+    networks = [build(plugin, use, shape, seed=0) for use in (TEACHER, STUDENT)]
+    return shape, batch, x, y, networks, load_terms(plugins, TERMS)
+
+
+def usual(work):
+    """One epoch as it is commonly written."""
+    _, batch, x, y, (teacher, student), _ = work
+    loader = DataLoader(TensorDataset(torch.from_numpy(x), torch.from_numpy(y)), batch_size=batch, shuffle=True)
+    optimizer = torch.optim.SGD(student.parameters(), 0.05, 0.9, weight_decay=5e-4)
+    teacher.eval()
+    student.train()
+
+    def run():
+        for images, labels in loader:
+            with torch.no_grad():
+                taught = teacher(images)
+            said = student(images)
+            soft = functional.kl_div(
+                functional.log_softmax(said / 4, 1), functional.softmax(taught / 4, 1), reduction="batchmean"
+            )
+            loss = 0.1 * functional.cross_entropy(said, labels) + 0.9 * 16 * soft
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return run
+
+
+def ours(work):
+    """One epoch of kdbench's loop, with recorded teacher outputs."""
+    shape, batch, x, y, (teacher, student), terms = work
+    train = Train(epochs=1000, batch=batch, lr=0.05)
+    recipe = Recipe(train, terms, (), shape, (), partial(stream, 0))
+    data = pool({"image": x}, y)
+    members = [member(student, {}, train, {}, False)]
+    source = live(teacher, ())
+    with torch.no_grad():
+        logits = torch.cat([source.outputs(data.batch(index)).logits for index in torch.arange(len(data)).split(256)])
+    return lambda: train_epoch(recipe, members, data, Recorded(logits, {}), 0)
+
+
+def recording(work):
+    """The one pass of the teacher."""
+    _, _, x, y, (teacher, _), _ = work
+    data, source = pool({"image": x}, y), live(teacher, ())
+    return lambda: [source.outputs(data.batch(index)) for index in torch.arange(len(data)).split(256)]
+
+
+@pytest.mark.parametrize("loop", [usual, ours, recording], ids=lambda f: f.__name__)
+def test_kd_samples_per_cpu_second(benchmark, work, loop):
+    run, n = loop(work), len(work[3])
+    run()
+    benchmark.pedantic(run, rounds=5, iterations=1)
+    spent = []
+    for _ in range(5):
+        began = time.process_time()
+        run()
+        spent.append(time.process_time() - began)
+    benchmark.extra_info["samples_per_cpu_second"] = round(n / float(np.median(spent)))
+
+
+def test_both_loops_see_equal_work(work):
+    """kdbench's loop skips nothing: every example once an epoch, in batches of the size that the usual loop has."""
+    _, batch, _, y, _, _ = work
+    batches = epoch(len(y), batch, partial(stream, 0), 0)
+    assert [len(b) for b in batches] == [batch] * STEPS
+    assert sorted(torch.cat(batches).tolist()) == list(range(len(y)))

@@ -1,0 +1,1 @@
+"""Stages for tests of the pool: each does one thing, well or badly."""

@@ -1,0 +1,233 @@
+"""A made-up board of realistic size."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from made_scores import SEEDS, TARGETS, TEACHER, TRAITS, scores
+
+from kdbench.nouns import Compress, Contender, Data, Fit, Gate, ShiftUse, Start, Suite, Task, Term, Train, Use
+
+
+def suite(names=tuple(TRAITS), tasks=("digits", "rand_hie"), name="quickstart") -> Suite:
+    """The suite that such a board would come from."""
+    fit = Fit(
+        (Term(Use("kd", {"temperature": 4.0, "alpha": 0.9})),),
+        Train(epochs=12, batch=64),
+        Use("resnet_cifar", {"depth": 8, "width": 8}),
+    )
+    made = [Contender(n, (Start("teacher"), Compress(Use("static_int8"))) if "int8" in n else (fit,)) for n in names]
+    teacher = Contender("teacher", (fit,))
+    shifts = (ShiftUse(Use("blur"), (1, 3, 5)), ShiftUse(Use("gaussian_noise"), (1, 3, 5)))
+    uses = tuple(Use(t) for t in TARGETS)
+    data = [Data(Use(t), shifts=shifts, ood=(Use("mnist"),)) for t in tasks]
+    gates = (Gate("accuracy", at_least=0.9, contender="kd"),)
+    return Suite(
+        name,
+        SEEDS,
+        tuple(Task(t, d, teacher, tuple(made)) for t, d in zip(tasks, data, strict=True)),
+        uses,
+        (Use("accuracy"),),
+        gates,
+    )
+
+
+def _curves(rng, names, tasks):
+    out = []
+    for t, task in enumerate(tasks):
+        for target in TARGETS:
+            for i, name in enumerate(("teacher", *names)):
+                for x in (0.35, 0.55, 0.7, 0.8, 0.9, 0.97):
+                    y = float(np.clip(x - 0.012 * i + rng.normal(0, 0.02), 0, 1))
+                    where = {
+                        "task": task,
+                        "contender": name,
+                        "seed": -1,
+                        "target": target,
+                        "metric": "ece",
+                        "curve": "reliability",
+                    }
+                    out.append(
+                        {
+                            **where,
+                            "split": "test",
+                            "shift": "",
+                            "severity": 0,
+                            "slice": "",
+                            "x": x,
+                            "y": y,
+                            "n": int(400 * x**4) + 5 + t,
+                        }
+                    )
+    return pd.DataFrame(out)
+
+
+def _standings(scores, names):
+    out, over = (
+        [],
+        scores[(scores.seed == -1) & (scores.metric == "accuracy") & (scores["shift"] == "") & (scores["slice"] == "")],
+    )
+    for (task, target), part in over.groupby(["task", "target"], sort=False):
+        part = part.sort_values("value", ascending=False, kind="stable")
+        for place, row in enumerate(part.itertuples(), start=1):
+            ok = row.status == "ok"
+            verdict = (
+                "reference" if row.contender == "teacher" else "INCONCLUSIVE" if row.delta_high > 0 > row.delta_low else "WORSE"
+            )
+            keep = {
+                k: getattr(row, k)
+                for k in (
+                    "contender",
+                    "metric",
+                    "title",
+                    "unit",
+                    "better",
+                    "value",
+                    "low",
+                    "high",
+                    "delta",
+                    "delta_low",
+                    "delta_high",
+                    "reason",
+                )
+            }
+            rank = (max(1, place - 3), min(len(part) - 1, place)) if ok and row.contender != "teacher" else (0, 0)
+            more = {
+                "verdict": verdict if ok else "no result",
+                "scope": "method: examples and seeds vary",
+                "seeds": 3 * ok,
+                "complete": ok,
+                "status": row.status,
+            }
+            out.append({"task": task, "target": target, **keep, "rank_low": rank[0], "rank_high": rank[1], **more})
+    return pd.DataFrame(out)
+
+
+def _pairs(standings):
+    out = []
+    for (task, target), part in standings.groupby(["task", "target"], sort=False):
+        rows = list(part.itertuples())
+        for i, a in enumerate(rows):
+            for b in rows[i + 1 :]:
+                delta = a.value - b.value
+                sure = abs(delta) > 0.015
+                if math.isnan(delta):
+                    continue
+                verdict = "INCONCLUSIVE" if not sure else "BEATS" if delta > 0 else "WORSE"
+                number = {
+                    "delta": delta,
+                    "low": delta - 0.015,
+                    "high": delta + 0.015,
+                    "p": 0.001 if sure else 0.3,
+                    "p_holm": 0.01 if sure else 1.0,
+                }
+                out.append({"task": task, "target": target, "a": a.contender, "b": b.contender, **number, "verdict": verdict})
+    return pd.DataFrame(out)
+
+
+def _timings(rng, names, tasks):
+    out = []
+    for task in tasks:
+        for target, base in zip(TARGETS, (2120.0, 930.0), strict=True):
+            for name, traits in {"teacher": TEACHER, **dict(zip(names, TRAITS.values(), strict=True))}.items():
+                if "int8" in name and target == "torch_cpu":
+                    continue
+                reference = base * (1 + rng.gamma(2, 0.01, 60))
+                contender = base * traits[1] * (1 + rng.gamma(2, 0.012, 60))
+                out += [
+                    {"task": task, "contender": name, "target": target, "block": b, "reference_us": r, "contender_us": c}
+                    for b, (r, c) in enumerate(zip(reference, contender, strict=True))
+                ]
+    return pd.DataFrame(out)
+
+
+def _recipes(names, tasks):
+    out = []
+    for task in tasks:
+        for i, name in enumerate(("teacher", *names)):
+            terms = (
+                "ce",
+                "ce",
+                "ce",
+                "ce, kd",
+                "ce, kd, fitnets",
+                "ce, attention_transfer",
+                "ce, kd",
+                "ce",
+                "ce",
+                "ce",
+                "",
+                "ce, kd",
+            )[i]
+            facts = {
+                "epochs": 20 if i == 0 else 12, "batch": 64, "optimizer": "sgd", "lr": 0.1, "schedule": "cosine",
+                "checkpoint": "last",
+                "augmentation": "none", "examples": 20_000 if i == 0 else 10_200,
+                "teacher_passes": 10_200 if i in (4, 5) else 850 * (i in (3, 6)),
+                "same_batches": "yes", "same_start": "no" if i in (0, 7) else "yes", "terms": terms,
+            }  # fmt: skip
+            out += [{"task": task, "contender": name, "key": k, "value": str(v)} for k, v in facts.items()]
+    return pd.DataFrame(out)
+
+
+def _gates(names, tasks):
+    columns = ["metric", "task", "contender", "target", "slice", "of", "bound", "low", "high", "verdict", "reason"]
+    rows = [
+        ["accuracy", tasks[0], names[2], "torch_cpu", "", "value", "at least 0.9", 0.914, 0.94, "PASS", ""],
+        [
+            "accuracy",
+            tasks[1],
+            names[3],
+            "ort_cpu",
+            "sex=female",
+            "delta",
+            "at least -0.02",
+            -0.051,
+            -0.012,
+            "FAIL",
+            "low end -0.051 is below -0.02",
+        ],
+        [
+            "flops",
+            tasks[0],
+            names[9],
+            "ort_cpu",
+            "",
+            "value",
+            "at most 1e8",
+            math.nan,
+            math.nan,
+            "NOT EVALUATED",
+            "undefined: int8 graph",
+        ],
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _facts(tasks, groups):
+    notes = ["2 test rows also stand in train"]
+    return {
+        "versions": {"kdbench": "0.1.0", "python": "3.11.9", "torch": "2.13.0", "onnxruntime": "1.31.1", "numpy": "2.4.0"},
+        "host": {"cpu": "Example CPU @ 2.5 GHz", "cores": 2, "memory": "7.7 GB", "system": "Linux 6.1 x86_64", "load": 0.2},
+        "tasks": {
+            t: {"n": {"train": 1000, "validation": 150, "test": (360, 5048)[i]}, "licence": "public domain",
+                "source": "scikit-learn", "notes": notes,
+                "groups": {c: {v: 100 + 7 * j for j, v in enumerate(vs)} for c, vs in groups[t].items()}}
+            for i, t in enumerate(tasks)
+        },
+        "warnings": ["digits: 2 test rows also stand in train", "slim on ort_cpu: noisy timing"],
+    }  # fmt: skip
+
+
+def frames(names=tuple(TRAITS), tasks=("digits", "rand_hie"), groups=None) -> dict:
+    """All fields of a board."""
+    rng = np.random.default_rng(7)
+    groups = groups or {tasks[0]: {"ink": ("light", "heavy")}, tasks[1]: {"sex": ("female", "male"), "race": ("black", "other")}}
+    table = scores(rng, names, tasks, groups)
+    standings = _standings(table, names)
+    return {
+        "suite": suite(names, tasks), "scores": table, "curves": _curves(rng, names, tasks),
+        "standings": standings, "pairs": _pairs(standings),
+        "recipes": _recipes(names, tasks), "timings": _timings(rng, names, tasks), "gates": _gates(names, tasks),
+        "facts": _facts(tasks, groups),
+    }  # fmt: skip

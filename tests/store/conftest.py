@@ -1,0 +1,6 @@
+"""The toy jobs of the pool's tests serve here too."""
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "execute")]

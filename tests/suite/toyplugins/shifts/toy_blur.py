@@ -1,0 +1,7 @@
+from kdbench import shift
+
+
+@shift(kinds=("image",))
+def toy_blur(x, severity, rng):
+    """Blur."""
+    return x

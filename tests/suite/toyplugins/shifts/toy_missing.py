@@ -1,0 +1,7 @@
+from kdbench import shift
+
+
+@shift(kinds=("table",))
+def toy_missing(x, severity, rng):
+    """Missing values."""
+    return x
