@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help quickstart env env-dev test test-slow lint bench constraints clean
+.PHONY: help quickstart env env-dev test test-slow lint style format types floors bench constraints clean
 
 help:
 	@echo "make quickstart  set up, then run suites/quickstart.yaml: ends with the path of the leaderboard"
@@ -54,10 +54,19 @@ test-slow: env-dev
 bench: env-dev
 	$(BIN)/python -m pytest tests/bench -m '' --benchmark-only $(ARGS)
 
-lint: env-dev
+# Apart, so that `make --keep-going lint` shows all that is wrong
+lint: style format types floors
+
+style: env-dev
 	$(BIN)/ruff check .
+
+format: env-dev
 	$(BIN)/ruff format --check .
+
+types: env-dev
 	$(BIN)/mypy
+
+floors: env-dev
 	$(BIN)/lint-imports
 
 # All installed versions, without local tags such as +cpu

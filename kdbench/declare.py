@@ -59,7 +59,9 @@ def _declare(kind: str, /, **facts: Any) -> Declare:
     return lambda function: Plugin(kind, function, facts)
 
 
-def method(*, recipe: Mapping[str, Any] | None = None, taps: bool = False, paper: str = "", train: Mapping[str, Any] | None = None) -> Declare:
+def method(
+    *, recipe: Mapping[str, Any] | None = None, taps: bool = False, paper: str = "", train: Mapping[str, Any] | None = None
+) -> Declare:
     """A loss term `(student, teacher, batch, state, peer, previous, *, params) -> scalar`; each takes only the evidence it names.
 
     recipe: what `fit: <name>` expands to, term -> weight or mapping; without one, the term alone at weight 1.
@@ -82,7 +84,9 @@ def relabeler() -> Declare:
     return _declare("relabeler")
 
 
-def compressor(*, accepts: tuple[str, ...] = ("torch",), gives: str = "torch", graph: str = "parameters", calibration: bool = False) -> Declare:
+def compressor(
+    *, accepts: tuple[str, ...] = ("torch",), gives: str = "torch", graph: str = "parameters", calibration: bool = False
+) -> Declare:
     """A smaller artefact, `(artefact, calibration, *, params) -> artefact`.
 
     accepts, gives: runtimes; a fit may follow where "torch" is given. graph: what the compute graph depends on: "same" as
@@ -140,7 +144,18 @@ def metric(
     better: "higher", "lower" or "none". convention: what else is called by the same name, and which one this is.
     undefined: what a NaN value means ("no positive examples"); a metric may instead raise Undefined or NotApplicable with a reason.
     """
-    return _declare("metric", better=better, unit=unit, low=low, high=high, form=form, axis=axis, convention=convention, title=title, undefined=undefined)
+    return _declare(
+        "metric",
+        better=better,
+        unit=unit,
+        low=low,
+        high=high,
+        form=form,
+        axis=axis,
+        convention=convention,
+        title=title,
+        undefined=undefined,
+    )
 
 
 def target(*, accepts: tuple[str, ...], reference: bool = False, needs: tuple[str, ...] = ()) -> Declare:

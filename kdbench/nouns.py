@@ -292,7 +292,8 @@ class Samples:
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What a model must take and give. inputs: name -> per-example shape, in the order of the model's arguments;
-    levels: number of codes of each categorical column (0 is "never seen in train"); classes: size of the output."""
+    levels: number of codes of each categorical column (0 is "never seen in train"); classes: size of the output.
+    """
 
     kind: str
     inputs: Mapping[str, tuple[int, ...]]
@@ -303,7 +304,8 @@ class Shape:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Some training examples: x: name -> tensor (b, ...), y: int64 (b,) or soft targets (b, classes),
-    index: int64 (b,), the place of each example in the training split (the same for every contender)."""
+    index: int64 (b,), the place of each example in the training split (the same for every contender).
+    """
 
     x: Mapping[str, torch.Tensor]
     y: torch.Tensor
@@ -330,7 +332,8 @@ class Edit:
 @dataclass(frozen=True, slots=True)
 class Artefact:
     """What a step gives. runtime "torch": `module` is the live network, `model` and `edits` say how to build it again;
-    any other runtime ("onnx", ...): `files` holds its bytes, by file name."""
+    any other runtime ("onnx", ...): `files` holds its bytes, by file name.
+    """
 
     runtime: str
     shape: Shape
@@ -345,7 +348,8 @@ class Artefact:
 class Bundle:
     """What the timing script needs to run a model in any interpreter, here or elsewhere: files to lay in a folder, and the
     path of a self-contained Python file with `load(folder, threads) -> call`, `call(inputs) -> logits`, where inputs are what the same file's
-    `read(folder)` gives."""
+    `read(folder)` gives.
+    """
 
     files: Mapping[str, bytes]
     loader: Path
@@ -354,7 +358,8 @@ class Bundle:
 @dataclass(frozen=True, slots=True)
 class Runner:
     """A model as it runs on a target. predict: {name: array (n, ...)} -> float32 logits (n, classes).
-    bundle: how to time the same compiled object; facts: what really ran (provider, precision, versions)."""
+    bundle: how to time the same compiled object; facts: what really ran (provider, precision, versions).
+    """
 
     predict: Callable[[Mapping[str, np.ndarray]], np.ndarray]
     bundle: Bundle | None = None
@@ -364,7 +369,8 @@ class Runner:
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """Stored answers of one contender on one set. ids text (n,), label int64 (n,), logits float32 (n, classes); derived:
-    probability (n, classes), pred int64 (n,), confidence (n,) = probability of pred, correct bool (n,)."""
+    probability (n, classes), pred int64 (n,), confidence (n,) = probability of pred, correct bool (n,).
+    """
 
     ids: np.ndarray
     label: np.ndarray

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,9 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """All that a plugin file declares. evidence: its positional arguments; companions: its other top-level functions."""
+    """All that a plugin file declares. evidence: its positional arguments; companions: its other top-level functions;
+    code: the hash of its source.
+    """
 
     kind: str
     name: str
@@ -190,7 +192,7 @@ def _import(module: str, path: Path, kind: str) -> Any:
     return sys.modules[name]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _describe(found: Found, _changed: int) -> Description | Problem:
     try:
         source = found.path.read_bytes()
@@ -210,10 +212,16 @@ def _describe(found: Found, _changed: int) -> Description | Problem:
             tuple(_params(node)),
             _facts(node, found.kind),
             frozenset(functions) - {found.name},
-            hashlib.sha256(source).hexdigest(),
+            _code(found.path, source),
         )
     except (OSError, SyntaxError, ValueError) as error:
         return Problem(found.kind, found.name, found.origin, f"cannot be read: {str(error).splitlines()[0][:200]}")
+
+
+def _code(path: Path, source: bytes) -> str:
+    """The hash of a plugin: its file, and the private files (`_name.py`) beside it, which it may use."""
+    private = (p.read_bytes() for p in sorted(path.parent.glob("_*.py")) if p.name != "__init__.py")
+    return hashlib.sha256(b"\0".join((source, *private))).hexdigest()
 
 
 def _params(node: ast.FunctionDef) -> Iterator[Param]:

@@ -75,6 +75,8 @@ def _losses(graph: Any, group: Any) -> Iterator[tuple[nn.Module, str, int, list[
     seen: dict[tuple[int, str], tuple[nn.Module, int, set[int]]] = {}
     for dep, gone in group:
         layer = dep.target.module
+        if not isinstance(layer, nn.Module):
+            raise ValueError("a parameter that belongs to no layer would have to be cut")
         if not any(True for _ in layer.parameters()) and not any(True for _ in layer.buffers()):
             continue
         pruner = graph.get_pruner_of_module(layer)

@@ -71,7 +71,11 @@ def _interrupted() -> int:
 def _report(suite: Suite, planned: Plan, judged: tuple[Job, ...], store: Store, folder: Path, plugins: Plugins) -> None:
     """Write the report, unless the one that is there was made from exactly this."""
     failures = {job.key: store.failure(job.key) for job in (*planned.jobs, *judged) if not store.has(job.key)}
-    code = sources(p for p in Path(__file__).parents[1].rglob("*") if p.is_file() and p.parent.name in {"report", "assets", "sections", "judge"})
+    code = sources(
+        p
+        for p in Path(__file__).parents[1].rglob("*")
+        if p.is_file() and p.parent.name in {"report", "assets", "sections", "judge"}
+    )
     made_from = digest([plain(suite), [plain(c) for c in planned.cells], [j.key for j in judged], failures, code])
     stamp = folder / "made_from.txt"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from and (folder / "index.html").exists():

@@ -12,12 +12,13 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from kdbench.execute import linux, reason
+from kdbench.execute.live import close
 from kdbench.execute.work import Bench, Order, make
 from kdbench.store import Damaged, Full, Missing
 
@@ -30,7 +31,8 @@ LONGEST_FOLDER = 80
 @dataclass(frozen=True, slots=True)
 class Task:
     """What the server gives to a child. memory: cap in bytes over the idle process, 0 for none; status, output: pipe ends to
-    write to; inherited: the server's own descriptors; server: its process number.
+    write to; go: a pipe end that says when the run knows of this process; inherited: the server's own descriptors;
+    server: its process number.
     """
 
     orders: tuple[Order, ...]
@@ -39,6 +41,7 @@ class Task:
     folder: Path
     status: int
     output: int
+    go: int
     inherited: tuple[int, ...]
     server: int
 
@@ -101,6 +104,7 @@ def _settle(task: Task) -> int:
     """Make the process the job's own. Gives the descriptor of the status pipe."""
     os.setsid()
     linux.die_with(task.server)
+    os.read(task.go, 1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -108,7 +112,7 @@ def _settle(task: Task) -> int:
     os.dup2(task.output, 1)
     os.dup2(task.output, 2)
     status = _lift(task.status)
-    _close(n for n in (*task.inherited, task.status, task.output, null) if n > 2 and n != status)
+    close(n for n in (*task.inherited, task.status, task.output, task.go, null) if n > 2 and n != status)
     os.chdir(task.folder)
     if len(str(task.folder)) <= LONGEST_FOLDER:
         os.environ["TMPDIR"] = tempfile.tempdir = str(task.folder)
@@ -129,9 +133,3 @@ def _lift(handle: int) -> int:
         return fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, HIGH)
     except OSError:  # fewer descriptors are allowed here: it stays low, and a job that closes it fails
         return fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, 3)
-
-
-def _close(handles: Iterable[int]) -> None:
-    for handle in set(handles):
-        with contextlib.suppress(OSError):
-            os.close(handle)

@@ -44,10 +44,12 @@ def execute(jobs: Sequence[Job], store: Store, site: Site, tell: Callable[[Event
     ledger.note_skipped()
     if not ledger.schedule.over:
         store.sweep()
-        with heeded() as heed:
-            _Run(ledger, site, heed).go()
-            asked = heed.asked
-        store.sweep()
+        try:
+            with heeded() as heed:
+                _Run(ledger, site, heed).go()
+                asked = heed.asked
+        finally:
+            store.sweep()
     schedule = ledger.schedule
     seconds = time.monotonic() - started
     return Outcome(

@@ -21,6 +21,7 @@ from typing import Any
 from kdbench import files
 from kdbench.execute import child, linux, reason, warm
 from kdbench.execute.channel import Channel, Message
+from kdbench.execute.live import Live, close, pipes
 from kdbench.execute.work import Bench, Order
 from kdbench.registry import discover
 from kdbench.stages import Place
@@ -29,26 +30,6 @@ from kdbench.store import Store
 GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL."""
 STOPPED = "stopped"
-
-
-@dataclass(slots=True)
-class Live:
-    """A batch that runs. current: the job it is at, "" before the first and between two; dying: why it is being ended."""
-
-    number: int
-    pid: int
-    end: int
-    status: int
-    output: int
-    folder: Path
-    first: str
-    deadline: float
-    current: str = ""
-    started: bool = False
-    dying: str = ""
-    kill_at: float = float("inf")
-    lines: bytes = b""
-    log: bytes = b""
 
 
 @dataclass(slots=True)
@@ -102,12 +83,13 @@ class Server:
         number, first = message["batch"], orders[0].key
         try:
             folder = Path(tempfile.mkdtemp(prefix="j", dir=self.folder))
-            (status_out, status), (output_out, output) = os.pipe(), os.pipe()
-            inherited = [self.channel.fileno(), self.selector.fileno(), status_out, output_out]  # type: ignore[attr-defined]
+            ends = pipes(3)
+            (status_out, status), (output_out, output), (go, start) = ends
+            inherited = [self.channel.fileno(), self.selector.fileno(), status_out, output_out, start]  # type: ignore[attr-defined]
             for one in self.live.values():
                 inherited += [one.end, one.status, one.output]
-            task = child.Task(orders, self.bench, self.memory, folder, status, output, tuple(inherited), os.getpid())
-            pid = os.fork()
+            task = child.Task(orders, self.bench, self.memory, folder, status, output, go, tuple(inherited), os.getpid())
+            pid = self._forked(ends)
         except OSError as error:
             full = error.errno in files.NO_ROOM
             why = f"cannot start a process in {self.folder}: {error.strerror}"
@@ -116,8 +98,7 @@ class Server:
             return
         if pid == 0:
             child.run(task)
-        os.close(status)
-        os.close(output)
+        close((status, output, go))
         os.set_blocking(status_out, False)
         os.set_blocking(output_out, False)
         deadline = time.monotonic() + self.timeout
@@ -126,6 +107,15 @@ class Server:
         for handle in (live.end, live.status, live.output):
             self.selector.register(handle, selectors.EVENT_READ, live)
         self._tell(number, {"event": "forked", "pid": pid})
+        with contextlib.suppress(OSError), os.fdopen(start, "wb") as bell:
+            bell.write(b"!")
+
+    def _forked(self, ends: list[tuple[int, int]]) -> int:
+        try:
+            return os.fork()
+        except OSError:
+            close(handle for pair in ends for handle in pair)
+            raise
 
     def _hear(self, live: Live) -> None:
         """Pass on what the child says about its jobs."""

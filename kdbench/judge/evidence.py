@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,9 +48,9 @@ class Examples:
 
 
 def pieces(layout: Sequence[Json]) -> tuple[Piece, ...]:
-    """The layout of a judge job, row by row."""
+    """The layout of a judge job in an order of its own, the teacher first: numbers do not depend on the order of a plan."""
     rows: Any = layout
-    return tuple(Piece(*row) for row in rows)
+    return tuple(sorted((Piece(*row) for row in rows), key=lambda p: (p.contender != "teacher", *astuple(p)[1:])))
 
 
 def examples(data: Entry, columns: Sequence[str]) -> Examples:

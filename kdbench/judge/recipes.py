@@ -37,7 +37,9 @@ def _asked(task: Task, contender: Contender) -> dict[str, str]:
         model = next((f.model for f in fits if f.model is not None), None)
         facts["model"] = _use(model) if model else "as it starts"
         facts["terms"] = ", ".join(_term(term) for term in fit.terms)
-        facts["teacher"] = fit.teacher if contender is not task.teacher else ""
+        facts["teacher"] = (
+            fit.teacher if fit.teacher != "teacher" else ""
+        )  # an assistant; who has no teacher at all, the terms say
         facts |= _train(fit.train)
     return {k: v for k, v in facts.items() if v}
 

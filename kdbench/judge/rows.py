@@ -64,10 +64,10 @@ def rows(readings: Readings, about: Subject) -> Iterator[dict[str, Any]]:
     for place, of_seeds in places.items():
         references = teachers.get(replace(place, contender="teacher"), {})
         beside = {s: references.get(s) or references[min(references)] for s in of_seeds} if references else {}
-        for seed, reading in of_seeds.items():
+        for seed, reading in sorted(of_seeds.items()):
             against = [beside[seed]] if beside else []
             yield _row(replace(place, seed=seed), [reading], against, about)
-        seeds = list(of_seeds)
+        seeds = sorted(of_seeds)
         yield _row(place, [of_seeds[s] for s in seeds], [beside[s] for s in seeds] if beside else [], about)
 
 

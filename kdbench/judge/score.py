@@ -72,7 +72,7 @@ def _curves(metric: Metric, task: str, readings: Readings) -> list[dict[str, Any
             of_seats.setdefault(replace(spot, seed=OVER_SEEDS), {})[spot.seed] = reading
     table: list[dict[str, Any]] = []
     for seat, of_seeds in of_seats.items():
-        sums = {seed: r.means for seed, r in of_seeds.items() if r.means is not None}
+        sums = {seed: r.means for seed, r in sorted(of_seeds.items()) if r.means is not None}
         for seed, means in {**sums, OVER_SEEDS: np.mean(list(sums.values()), axis=0)}.items():
             curve = metric.curve(means)
             if curve is None:
@@ -100,7 +100,7 @@ def replicates(readings: Readings, shift: str = "") -> dict[str, np.ndarray]:
     draws: list[np.ndarray] = []
     units = np.zeros(len(seats), dtype=np.int64)
     for i, of in enumerate(seats.values()):
-        known = distinct(list(of.values()))
+        known = distinct([of[seed] for seed in sorted(of)])
         for seed, reading in of.items():
             if any(reading is k for k in known):
                 values[i, seeds.index(seed)] = reading.value

@@ -9,9 +9,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit  # type: ignore[import-untyped]
 
-from kdbench.judge.seeds import LEVEL, p_value
+from kdbench.judge.seeds import LEVEL, half_width, p_value
 
 ALPHA = 1 - LEVEL
 BEATS, WORSE, INCONCLUSIVE = "BEATS", "WORSE", "INCONCLUSIVE"
@@ -50,17 +49,8 @@ def compare(a: Line, b: Line) -> dict[str, Any]:
         parts.append(_of_seeds(a.values[ours] - b.values[theirs]))
     else:
         parts += [_of_seeds(v) for v in (a.values[ours], b.values[theirs]) if len(v) > 1]
-    total = sum(v for v, _ in parts)
-    df = total**2 / sum(v**2 / d for v, d in parts if v > 0) if total > 0 else math.inf
-    half = float(stdtrit(min(df, 1e9), 1 - ALPHA / 2)) * math.sqrt(total)
-    return {
-        "a": a.contender,
-        "b": b.contender,
-        "delta": delta,
-        "low": delta - half,
-        "high": delta + half,
-        "p": p_value(delta, math.sqrt(total), df),
-    }
+    half, p = half_width(parts), p_value(delta, parts)
+    return {"a": a.contender, "b": b.contender, "delta": delta, "low": delta - half, "high": delta + half, "p": p}
 
 
 def _of_seeds(values: np.ndarray) -> tuple[float, int]:

@@ -39,7 +39,13 @@ def auroc(predictions: Predictions, weights: np.ndarray | None = None) -> np.nda
 
 def _log_odds(logits: np.ndarray) -> np.ndarray:
     z = logits.astype(np.float64)
-    z = z - z.max(axis=1, keepdims=True)
+    rows, top = np.arange(len(z)), z.argmax(axis=1)
+    z -= z.max(axis=1, keepdims=True)
     others = np.exp(z) @ (1.0 - np.eye(z.shape[1]))  # summed, not 1 - p: nothing cancels
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.round(z - np.log(others), 9))  # far finer than float32 logits, and equal scores stay tied
+    rest = z.copy()
+    rest[rows, top] = -np.inf
+    second = rest.max(axis=1)
+    others[rows, top] = 1.0  # beside the top class the others may be too small for exp: they get a scale of their own
+    odds = z - np.log(others)
+    odds[rows, top] = -(second + np.log(np.exp(rest - second[:, None]).sum(axis=1)))
+    return np.asarray(np.round(odds, 9))  # far finer than float32 logits, and equal scores stay tied

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -12,17 +12,7 @@ from kdbench.nets.edits import apply_edit
 from kdbench.nets.taps import forward
 from kdbench.nouns import Edit, Refusal, Shape, Use
 
-ORDER: Mapping[str, tuple[str, ...]] = {"image": ("image",), "table": ("numeric", "categorical"), "tokens": ("tokens",)}
-"""The inputs of a model, in the order of its arguments, by kind of data."""
-
 _FLOATING = ("image", "numeric")
-
-
-def in_order(kind: str, inputs: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
-    """Per-example input shapes in the order of a model's arguments (JSON objects are read back sorted by name)."""
-    names = [name for name in ORDER.get(kind, ()) if name in inputs]
-    names += [name for name in inputs if name not in names]
-    return {name: tuple(int(size) for size in inputs[name]) for name in names}
 
 
 def build(plugin: Callable[..., Any], model: Use, shape: Shape, *, seed: int = 0, edits: Iterable[Edit] = ()) -> nn.Module:

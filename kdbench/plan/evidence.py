@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kdbench.nouns import Cell, Contender, Data, Job, Plan, Suite, Task, Use, digest, plain
+from kdbench.nouns import Cell, Data, Job, Plan, Suite, Task, Use, digest, plain
 from kdbench.plan import keys
 from kdbench.plan.chains import Chains, Made, distinct_seeds
 from kdbench.registry import Description, Plugins
@@ -91,7 +91,6 @@ class _TaskPlan:
             "dataset": plain(use),
             "limit": dict(data.limit),
             "validation": data.validation,
-            "groups": list(data.groups),
             "allow_leak": data.allow_leak,
             "seed": 0,
         }

@@ -31,9 +31,7 @@ def judging(suite: Suite, plan: Plan, plugins: Plugins, has: Callable[[str], boo
     return tuple(replace(job, together=f"judge/{i % PROCESSES}") for i, job in enumerate(jobs))
 
 
-def _judge(
-    suite: Suite, task: Task, use: Use, cells: list[Cell], fixed: tuple[str, str], plugins: Plugins
-) -> Job:
+def _judge(suite: Suite, task: Task, use: Use, cells: list[Cell], fixed: tuple[str, str], plugins: Plugins) -> Job:
     metric = plugins.get("metric", use.name)
     wanted = requires(metric)
     needs = {"data": fixed[0]}
@@ -42,9 +40,7 @@ def _judge(
         if _belongs(cell, wanted):
             role = f"e{len(layout)}"
             needs[role] = cell.key
-            layout.append(
-                [role, cell.contender, cell.seed, cell.target, cell.evidence, cell.split, cell.shift, cell.severity]
-            )
+            layout.append([role, cell.contender, cell.seed, cell.target, cell.evidence, cell.split, cell.shift, cell.severity])
     spec: dict[str, Json] = {
         "task": task.name,
         "metric": plain(use),
@@ -71,7 +67,5 @@ def _belongs(cell: Cell, wanted: frozenset[str]) -> bool:
 
 def _samples(task: Task, plan: Plan) -> str:
     """The key of the samples of a task: every predict job of its clean test split needs them."""
-    key = next(
-        c.key for c in plan.cells if c.task == task.name and c.evidence == "size"
-    )
+    key = next(c.key for c in plan.cells if c.task == task.name and c.evidence == "size")
     return plan.job(key).needs["data"]

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import stat
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from kdbench.nouns import Params, Refusal, digest
@@ -21,7 +21,7 @@ def code(stage: str, *plugins: Description) -> str:
     return digest([STAGES[stage].version, sorted(p.code for p in plugins)])
 
 
-@lru_cache(maxsize=None)
+@cache
 def runtime(stage: str) -> str:
     """major.minor of the packages that make the evidence of a stage: "torch 2.13, onnxruntime 1.31"."""
     return ", ".join(f"{name} {_version(name)}" for name in STAGES[stage].runtime)
@@ -47,7 +47,7 @@ def sources(paths: Iterable[Path]) -> str:
     return digest({f"{p.parent.name}/{p.name}": _sha256(p) for p in sorted(paths)})
 
 
-@lru_cache(maxsize=None)
+@cache
 def missing_packages(names: tuple[str, ...]) -> tuple[str, ...]:
     """The packages that are not installed, found without importing any."""
     return tuple(name for name in names if importlib.util.find_spec(name.split(".")[0]) is None)
@@ -84,7 +84,7 @@ def _sha256(path: Path) -> str:
         raise Refusal(f"{path}: {error.strerror or 'cannot be read'}") from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _hash(path: Path, _changed: int, _size: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

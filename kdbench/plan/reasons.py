@@ -11,7 +11,7 @@ from kdbench.store import MANIFEST, Store
 
 
 def reasons(jobs: Sequence[Job], store: Store) -> dict[str, str]:
-    """key -> why it must run: never made, failed last time, damaged, or made before under other conditions (and which)."""
+    """Key -> why it must run: never made, failed last time, damaged, or made before under other conditions (and which)."""
     missing = [job for job in jobs if not store.has(job.key)]
     earlier = _earlier(store) if missing else {}
     return {job.key: _reason(job, store, earlier.get(job.label)) for job in missing}
@@ -40,7 +40,7 @@ def _different(now: Any, before: Any) -> Iterator[str]:
 
 
 def _earlier(store: Store) -> dict[str, Mapping[str, Any]]:
-    """label -> identity of an entry that was made under it, for saying what has changed since."""
+    """Label -> identity of an entry that was made under it, for saying what has changed since."""
     found: dict[str, Mapping[str, Any]] = {}
     for path in sorted((store.root / "store").glob(f"*/*/{MANIFEST}")):
         try:

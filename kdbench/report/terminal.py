@@ -19,6 +19,8 @@ RIGHT = ("metric", "95 % interval", "minus teacher", "latency ratio", "size")
 def show(standings: pd.DataFrame, scores: pd.DataFrame, console: Console | None = None) -> None:
     """One table for each task and target. Text is stripped of control characters and never read as markup."""
     console = console or Console()
+    if standings.empty:  # also one without columns, as an empty standings.json gives
+        return
     for view in views(scores, standings):
         of = standings[(standings["task"] == view.task) & (standings["target"] == view.target)]
         if of.empty:

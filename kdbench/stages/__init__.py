@@ -16,7 +16,8 @@ from kdbench.store import Store
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What the planner must know of a stage. version: raise it when the stage would write other bytes for the same job.
-    runtime: the packages whose major.minor version is part of the key."""
+    runtime: the packages whose major.minor version is part of the key.
+    """
 
     version: int
     runtime: tuple[str, ...] = ()

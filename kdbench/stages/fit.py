@@ -21,7 +21,7 @@ from kdbench.nets.edits import masks
 from kdbench.nets.taps import expand
 from kdbench.nouns import Artefact, Job, Json, Refusal, Shape, Term, Train, Use, plain
 from kdbench.registry import Plugins
-from kdbench.stages import Place, artefacts, samples
+from kdbench.stages import Place, artefacts, networks, samples
 from kdbench.stages.outputs import taps_of
 from kdbench.stages.seeds import stream
 from kdbench.stages.teacher import Taught, teach
@@ -107,7 +107,7 @@ def _first(spec: Mapping[str, Any], inputs: Mapping[str, Entry], plugins: Plugin
     if not spec.get("model"):
         raise Refusal("fit: needs an artefact to go on from, or a model")
     model = Use(**spec["model"])
-    return Artefact("torch", shape, model, artefacts.rebuild(plugins, model, shape, seed=stream(seed, "init")))
+    return Artefact("torch", shape, model, networks.rebuild(plugins, model, shape, seed=stream(seed, "init")))
 
 
 def _splits(data: Entry) -> _Splits:
@@ -127,7 +127,7 @@ def _cohort(recipe: Recipe, first: Artefact, taught: Taught, n_train: int, plugi
     modules: list[nn.Module] = [first.module]
     if asks(recipe.terms, "peer"):
         assert first.model is not None
-        modules.append(artefacts.rebuild(plugins, first.model, recipe.shape, first.edits, recipe.stream("init", "peer")))
+        modules.append(networks.rebuild(plugins, first.model, recipe.shape, first.edits, recipe.stream("init", "peer")))
     mine = feature_shapes(first.module, recipe.shape, recipe.taps)
     shapes = {"logits": mine.pop("logits"), "student": mine, "teacher": taught.shapes}
     kept = masks(first.edits)

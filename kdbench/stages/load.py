@@ -1,7 +1,9 @@
 """Stage `load`: a checkpoint made elsewhere, audited and brought into the store.
 
-spec: {path}. inputs: data (SAMPLES). The folder holds `artefact.json`, at least {"model": {"resnet_cifar": {"depth": 8}}}, and
-`weights.safetensors`. It is not trusted: only plain files of these two formats are read, with limits, and nothing is unpickled.
+spec: {path}. inputs: data (SAMPLES). The folder holds `artefact.json`. For a torch network that says at least
+{"model": {"resnet_cifar": {"depth": 8}}}, and `weights.safetensors` lies beside it; for another runtime it says
+{"runtime": "onnx", "files": ["model.onnx"]}. The folder is not trusted: only plain files are read, with limits, and nothing
+is unpickled.
 """
 
 from __future__ import annotations
@@ -12,8 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from kdbench.declare import RANGES
 from kdbench.nouns import Artefact, Job, Json, Refusal, Shape, Use
 from kdbench.registry import Param, Plugins, nearest
@@ -23,7 +23,8 @@ from kdbench.store import Draft, Entry
 
 LARGEST_JSON = 2**20
 LARGEST_HEADER = 2**24
-"""Bytes of `artefact.json`, and of the header of a safetensors file, that are read at most."""
+LARGEST_FILE = 2**31
+"""Bytes of `artefact.json`, of the header of a safetensors file, and of a file of another runtime, that are read at most."""
 
 KEYS = ("runtime", "shape", "model", "edits", "files", "facts", "classes")
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".t7")
@@ -32,11 +33,9 @@ PLAIN: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
     """Read the folder strictly and write it as an artefact that cost nothing here."""
-    torch.set_num_threads(place.threads)
     folder = Path(str(job.spec["path"]))
     classes = tuple(str(name) for name in inputs["data"].json("meta.json")["classes"])
     artefact = open_folder(folder, place.plugins, samples.shape(inputs["data"]), classes)
-    parameters = sum(p.numel() for p in artefact.module.parameters())
     costs: dict[str, Json] = {"seconds": 0.0, "cpu_seconds": 0.0, "examples": 0, "epochs": 0, "steps": 0, "teacher_passes": 0}
     notes: list[Json] = ["made elsewhere: the cost of making it is not known and not counted here"]
     record = {
@@ -44,7 +43,6 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
         "history": [],
         "selected_epoch": 0,
         "parity": {"made_elsewhere": True},
-        "parameters": parameters,
         "notes": notes,
     }
     artefacts.write(draft, artefact, artefacts.chained(record, None))
@@ -62,20 +60,37 @@ def _open(folder: Path, plugins: Plugins, shape: Shape, classes: tuple[str, ...]
     if not folder.is_dir():
         raise Refusal("no such folder")
     facts = _facts(folder)
-    if facts.get("runtime", "torch") != "torch":
-        raise Refusal(f"runtime {facts['runtime']!r} cannot be loaded (allowed: torch)")
-    model = _model(facts.get("model"), plugins)
     _same_shape(facts, shape, classes)
+    if facts.get("runtime", "torch") != "torch":
+        return _other(folder, facts, shape, classes)
+    from kdbench.stages import networks  # noqa: PLC0415 - other runtimes are loaded without torch
+
+    model = _model(facts.get("model"), plugins)
     _plain_file(folder, WEIGHTS, None)
     edits = facts.get("edits") or []
     if edits:
         _plain_file(folder, EDITS, None)
         if not (isinstance(edits, list) and all(isinstance(edit, dict) and isinstance(edit.get("kind"), str) for edit in edits)):
             raise Refusal(f"{ARTEFACT}: edits must be a list of {{kind, facts}}")
-    replay = artefacts.read_edits(edits, folder / EDITS)
-    module = artefacts.rebuild(plugins, model, shape, replay)
-    artefacts.load_weights(module, folder / WEIGHTS)
+    replay = networks.read_edits(edits, folder / EDITS)
+    module = networks.rebuild(plugins, model, shape, replay)
+    networks.load_weights(module, folder / WEIGHTS)
     return Artefact("torch", shape, model, module, replay, {}, {"classes": list(classes), "made_elsewhere": True})
+
+
+def _other(folder: Path, facts: Mapping[str, Any], shape: Shape, classes: tuple[str, ...]) -> Artefact:
+    """An artefact of another runtime: the files that it lists, as they are. An ONNX graph must be whole and stand alone."""
+    names = facts.get("files")
+    if not (isinstance(names, list) and names and all(isinstance(n, str) and Path(n).name == n for n in names)):
+        raise Refusal(f"{ARTEFACT}: files must list the names of the files of a {facts['runtime']} artefact, which lie beside it")
+    files = {name: _plain_file(folder, name, LARGEST_FILE) for name in names}
+    if facts["runtime"] == "onnx":
+        from kdbench.nets.onnx_check import check  # noqa: PLC0415 - only for a graph
+
+        for name, data in files.items():
+            if name.endswith(".onnx"):
+                check(name, data)
+    return Artefact(str(facts["runtime"]), shape, None, None, (), files, {"classes": list(classes), "made_elsewhere": True})
 
 
 def _facts(folder: Path) -> dict[str, Any]:

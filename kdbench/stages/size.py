@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from kdbench.nets import flops, onnx_flops, sizes
-from kdbench.nets.build import example
 from kdbench.nouns import Artefact, Job
 from kdbench.stages import Place, artefacts
 from kdbench.store import Draft, Entry
@@ -33,11 +29,18 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
 def measure(artefact: Artefact) -> dict[str, Any]:
     """Counts and FLOPs of an artefact."""
     if artefact.runtime == "torch":
+        import torch  # noqa: PLC0415 - other runtimes are counted without it
+
+        from kdbench.nets import flops, sizes  # noqa: PLC0415 - as above
+        from kdbench.nets.build import example  # noqa: PLC0415 - as above
+
         with torch.no_grad():
             rows = {name: x.numpy() for name, x in example(artefact.shape, 1).items()}
         return {**sizes.torch_sizes(artefact.module), **flops.count(artefact.module, rows)}
     graphs = [data for name, data in artefact.files.items() if name.endswith(".onnx")]
     if artefact.runtime == "onnx" and len(graphs) == 1:
+        from kdbench.nets import onnx_flops, sizes  # noqa: PLC0415 - as above
+
         return {**sizes.onnx_sizes(graphs[0]), **onnx_flops.count(graphs[0])}
     reason = f"no way to count inside a {artefact.runtime} artefact"
     counts = dict.fromkeys(("parameters", "parameters_by_name", "nonzeros", "embedding_parameters", "buffers", "flops"))

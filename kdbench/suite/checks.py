@@ -88,7 +88,9 @@ def _fits(at: Path, task: Task, plugins: Plugins) -> Found:
             if step.model and kind not in kinds:
                 yield (*start, i, "model"), _kind("model", step.model.name, kinds, task.data.dataset.name, kind)
             if step.train.nesterov and (step.train.optimizer != "sgd" or step.train.momentum == 0):
-                yield (*start, i, "train", "nesterov"), "found true (allowed: only with optimizer sgd and a momentum above 0)"
+                asked = f"; the recipe of {step.recipe!r} may ask for it" if step.recipe else ""
+                text = f"found nesterov: true with {step.train.optimizer} and momentum {step.train.momentum:g}"
+                yield (*start, i, "train", "nesterov"), f"{text} (allowed: with sgd and a momentum above 0{asked})"
 
 
 def _gate(at: Path, gate: Gate, suite: Suite, plugins: Plugins) -> Found:

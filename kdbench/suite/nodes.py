@@ -83,6 +83,8 @@ def compose(text: str, where: Where) -> Node | None:
     """The tree of one YAML document, or None where there is none. where: line and column (from 1) to the text of a place."""
     stack: list[_Open] = []
     root: Node | None = None
+    if text.count(",") > MOST:  # known without parsing, which would take seconds
+        raise Refusal(f"{where(1, 1)}: more than {MOST} values; is the file generated?")
     for count, event in enumerate(_events(text, where)):
         place = where(event.start_mark.line + 1, event.start_mark.column + 1)
         if count > 2 * MOST:

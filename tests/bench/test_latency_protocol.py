@@ -7,7 +7,7 @@ import torch
 from kdbench import to_onnx
 from kdbench.nouns import Artefact, Shape, Use
 from kdbench.registry import discover
-from kdbench.stages import artefacts, running, timing_script
+from kdbench.stages import networks, running, timing_script
 
 SHAPE = Shape("image", {"image": (1, 8, 8)}, 10)
 NET = Use("resnet_cifar", {"depth": 14, "width": 16})
@@ -16,7 +16,7 @@ NET = Use("resnet_cifar", {"depth": 14, "width": 16})
 @pytest.fixture(scope="module")
 def artefact():
     torch.set_num_threads(1)
-    return Artefact("torch", SHAPE, NET, artefacts.rebuild(discover(), NET, SHAPE))
+    return Artefact("torch", SHAPE, NET, networks.rebuild(discover(), NET, SHAPE))
 
 
 def rows(n=1):

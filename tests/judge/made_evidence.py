@@ -1,6 +1,7 @@
 """Small made-up stores: evidence written as the stages write it, so that the judge can be tested without a model."""
 
 import numpy as np
+
 from kdbench.judge.ask import metric_id
 from kdbench.nouns import Cell, Contender, Data, Job, Load, Plan, Suite, Task, Use, plain
 from kdbench.registry import discover
@@ -23,14 +24,17 @@ class Evidence:
         with self.write("data", "samples") as draft:
             draft.json(
                 "meta.json",
-                {"kind": "table", "classes": [f"c{k}" for k in range(classes)], "positive": positive, "clustered": cluster is not None,
-                 "n": {"train": 1, "validation": 0, "test": len(self.labels)}, "groups": {}, "licence": "CC0", "source": "made up", "notes": ["made up"]},
+                {
+                    "kind": "table", "classes": [f"c{k}" for k in range(classes)], "positive": positive, "groups": {},
+                    "clustered": cluster is not None, "n": {"train": 1, "validation": 0, "test": len(self.labels)},
+                    "licence": "CC0", "source": "made up", "notes": ["made up"],
+                },
             )  # fmt: skip
             draft.array("ids.npy", np.append(self.ids, "train0"))
             draft.array("y.npy", np.append(self.labels, 0))
             draft.array("split.npy", np.append(np.full(len(self.labels), 2), 0).astype(np.int8))
             for column, values in self.groups.items():
-                draft.array(f"group.{column}.npy", np.append(values, "only in train"[:0] or values[0]))
+                draft.array(f"group.{column}.npy", np.append(values, values[0]))
             if cluster is not None:
                 draft.array("cluster.npy", np.append(np.asarray(cluster, dtype=str), "nobody"))
         self.data = self.jobs[-1].key
@@ -52,7 +56,14 @@ class Evidence:
         p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
         pred = logits.argmax(axis=1)
         with self.write("predict", contender, seed, target, split, shift, severity) as draft:
-            held = {"ids": ids, "label": labels, "logits": logits, "pred": pred, "confidence": p.max(axis=1).astype(np.float32), "correct": pred == labels}
+            held = {
+                "ids": ids,
+                "label": labels,
+                "logits": logits,
+                "pred": pred,
+                "confidence": p.max(axis=1).astype(np.float32),
+                "correct": pred == labels,
+            }
             draft.arrays("predictions.npz", held)
             draft.json("predictions.json", {"n": len(logits), "split": split})
         self.cell("predictions", contender, seed, target, split=split, shift=shift, severity=severity)
@@ -71,7 +82,12 @@ class Evidence:
         with self.write("latency", contender, seed, target) as draft:
             draft.arrays(
                 "latency.npz",
-                {"wall_reference": wall_reference, "wall_contender": wall_contender, "cpu_reference": wall_reference, "cpu_contender": wall_contender},
+                {
+                    "wall_reference": wall_reference,
+                    "wall_contender": wall_contender,
+                    "cpu_reference": wall_reference,
+                    "cpu_contender": wall_contender,
+                },
             )
             draft.json("latency.json", {"order": "ABBA", "load_before": [0.5, 0, 0], "load_after": [0.7, 0, 0]})
         self.cell("latency", contender, seed, target)
@@ -85,7 +101,9 @@ class Evidence:
         task = Task(self.task, Data(Use("made")), made["teacher"], tuple(made[n] for n in names))
         targets = tuple(Use(t) for t in dict.fromkeys(c.target for c in self.cells))
         seeds = seeds or tuple(sorted({c.seed for c in self.cells}))
-        return Suite("made", seeds, (task,), targets, tuple(self.use(m) for m in metrics), tuple(gates), self.resamples, self.min_group)
+        return Suite(
+            "made", seeds, (task,), targets, tuple(self.use(m) for m in metrics), tuple(gates), self.resamples, self.min_group
+        )
 
     def use(self, metric):
         name, params = (metric, {}) if isinstance(metric, str) else metric
@@ -97,7 +115,18 @@ class Evidence:
         for cell in self.cells if cells is None else cells:
             if cell.key and self.store.has(cell.key):
                 needs[f"e{len(layout)}"] = cell.key
-                layout.append([f"e{len(layout)}", cell.contender, cell.seed, cell.target, cell.evidence, cell.split, cell.shift, cell.severity])
+                layout.append(
+                    [
+                        f"e{len(layout)}",
+                        cell.contender,
+                        cell.seed,
+                        cell.target,
+                        cell.evidence,
+                        cell.split,
+                        cell.shift,
+                        cell.severity,
+                    ]
+                )
         spec = {
             "task": self.task, "metric": plain(use), "layout": layout, "groups": list(self.groups), "resamples": self.resamples,
             "min_group": self.min_group,

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from made_evidence import noisy_logits
+
 from kdbench import Predictions, Undefined
 from kdbench.judge.ask import open_metric
 from kdbench.registry import discover
-from made_evidence import noisy_logits
 
 PLUGINS = discover()
 
@@ -101,7 +102,9 @@ def test_nll_equals_sklearn_log_loss_and_scipy(made):
     from scipy.special import log_softmax
     from sklearn.metrics import log_loss
 
-    assert value("nll", made) == pytest.approx(log_loss(made.label, made.probability, labels=range(made.logits.shape[1])), abs=1e-9)
+    assert value("nll", made) == pytest.approx(
+        log_loss(made.label, made.probability, labels=range(made.logits.shape[1])), abs=1e-9
+    )
     exact = -log_softmax(made.logits.astype(float), axis=1)[np.arange(len(made.label)), made.label].mean()
     assert value("nll", made) == pytest.approx(exact, abs=1e-12)
 
@@ -188,7 +191,9 @@ def test_kl_to_teacher_equals_torch_and_torchmetrics(made):
     found = value("kl_to_teacher", made, teacher=teacher)
     log_s = torch.log_softmax(torch.tensor(made.logits).double(), dim=1)
     log_t = torch.log_softmax(torch.tensor(teacher.logits).double(), dim=1)
-    assert found == pytest.approx(float(torch.nn.functional.kl_div(log_s, log_t, reduction="batchmean", log_target=True)), abs=1e-12)
+    assert found == pytest.approx(
+        float(torch.nn.functional.kl_div(log_s, log_t, reduction="batchmean", log_target=True)), abs=1e-12
+    )
     assert found == pytest.approx(float(kl_divergence(log_t.exp(), log_s.exp())), abs=1e-6)
 
 
@@ -236,7 +241,9 @@ def test_ood_auroc_equals_sklearn(made):
     msp = np.concatenate([made.confidence, other.confidence])
     energy = torch.logsumexp(torch.tensor(np.concatenate([made.logits, other.logits])).double(), dim=1).numpy()
     assert value("ood_auroc", made, ood=other) == pytest.approx(roc_auc_score(inside, msp), abs=1e-12)
-    assert value("ood_auroc", made, ood=other, params={"score": "energy"}) == pytest.approx(roc_auc_score(inside, energy), abs=1e-12)
+    assert value("ood_auroc", made, ood=other, params={"score": "energy"}) == pytest.approx(
+        roc_auc_score(inside, energy), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize(("name", "best", "worst"), [("ood_auroc", 1.0, 0.0), ("ood_fpr95", 0.0, 1.0)])

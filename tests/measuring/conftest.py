@@ -6,7 +6,7 @@ import torch
 
 from kdbench.nouns import Artefact, Job, Shape, Use
 from kdbench.registry import Plugins, discover
-from kdbench.stages import Place, artefacts, compress, samples
+from kdbench.stages import Place, artefacts, compress, networks, samples
 from kdbench.store import Store
 
 IMAGE = Shape("image", {"image": (1, 8, 8)}, 3)
@@ -30,7 +30,7 @@ def rows(n, shape=IMAGE, seed=0):
 def network(name, params, shape=IMAGE, seed=0):
     """A built network whose batch norms have run and whose biases are not all alike, as after training."""
     plugins = discover()
-    module = artefacts.rebuild(plugins, Use(name, params), shape, seed=seed)
+    module = networks.rebuild(plugins, Use(name, params), shape, seed=seed)
     rng = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for m in module.modules():

@@ -170,4 +170,8 @@ def scores(rng, names, tasks, groups):
                             rows.seeded("ood_fpr95{score=energy}", 1.2 - traits[0], 1.2 - TEACHER[0], 0.03, shift=outside)
                     _measured(rows, traits, target)
                 out += rows.rows
-    return pd.DataFrame(out)[list(SCORES)]
+    table = pd.DataFrame(out)[list(SCORES)]
+    table["n"] = (
+        table["n"].astype("Int64").mask(table["status"] == "failed")
+    )  # the judge counts no rows where there is no evidence
+    return table

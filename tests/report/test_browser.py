@@ -1,5 +1,6 @@
 """The page in a real browser: it draws, it complains about nothing, and no injection runs."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -57,3 +58,53 @@ def test_a_policy_stops_what_escaping_would_let_through(report, tmp_path):
     tree, console = load(f"file://{page}", tmp_path)
     assert tree.find(f".//{SPACE}title").text != MARK
     assert any(re.search("Content Security Policy", line) for line in console)
+
+
+DRIVER = """
+addEventListener("load", () => setTimeout(() => {
+  const root = document.documentElement, out = {}, all = (q, e) => Array.from((e || document).querySelectorAll(q));
+  const seen = () => all(".panel").filter((p) => !p.hidden).map((p) => p.dataset.task + p.dataset.target).sort();
+  out.first = [...new Set(seen())].join();
+  const grid = document.querySelector("#leaderboard .panel .grid"), head = grid.querySelectorAll("th[aria-sort]")[2];
+  const column = () => all("tbody tr", grid).map((r) => r.cells[0].querySelector("b").textContent + "=" + r.cells[2].dataset.v);
+  head.querySelector("button").click(); out.down = [head.getAttribute("aria-sort"), column()];
+  head.querySelector("button").click(); out.up = [head.getAttribute("aria-sort"), column()];
+  const type = (box, value) => { box.value = value; box.dispatchEvent(new Event("input", { bubbles: true })); };
+  type(grid.querySelector("[data-find]"), "INT8");
+  out.found = all("tbody tr", grid).filter((r) => !r.hidden).map((r) => r.cells[0].querySelector("b").textContent);
+  const quality = grid.querySelector("[data-group='1']");
+  quality.click(); out.quality = head.hidden; quality.click();
+  const extra = grid.querySelector("th.extra"); out.brief = getComputedStyle(extra).display;
+  grid.querySelector("[data-extras]").click(); out.full = getComputedStyle(extra).display;
+  const theme = document.querySelector("[data-theme-toggle]");
+  theme.click(); out.theme = [root.dataset.theme]; theme.click(); out.theme.push(root.dataset.theme);
+  out.kept = localStorage.getItem("kdbench-theme");
+  const mark = document.querySelector("#leaderboard .panel .mark"); mark.focus();
+  out.tip = document.getElementById("tip").textContent;
+  type(document.querySelector("[data-pick='task']"), "1"); out.second = [...new Set(seen())].join();
+  root.dataset.out = JSON.stringify(out);
+}, 3000));
+"""
+
+
+@pytest.mark.timeout(180)
+def test_the_page_answers_to_its_reader(report, tmp_path):
+    """Sorting, filter, columns, theme, reasons and the choice of a task, driven by a script that this test lets in."""
+    text = (report / "index.html").read_text("utf-8")
+    text = re.sub(r"script-src [^;]*", "script-src 'unsafe-inline'", text, count=1).replace(
+        "<main", f"<script>{DRIVER}</script><main", 1
+    )
+    page = tmp_path / "driven.html"
+    page.write_text(text, "utf-8")
+    tree, _ = load(f"file://{page}", tmp_path)
+    out = json.loads((tree if tree.tag == f"{SPACE}html" else tree.find(f".//{SPACE}html")).get("data-out"))
+    assert (out["first"], out["second"]) == ("0,00", "1,10")
+    for way, name in (("descending", "down"), ("ascending", "up")):
+        said, rows = out[name]
+        numbers = [float(r.split("=")[1]) for r in rows[1:]]
+        assert (said, rows[0].split("=")[0]) == (way, "teacher")
+        assert numbers == sorted(numbers, reverse=name == "down")
+    assert out["found"] == ["teacher", "kd-int8", "teacher-int8"]
+    assert (out["quality"], out["brief"], out["full"]) == (True, "none", "table-cell")
+    assert (out["theme"], out["kept"]) == (["dark", "light"], "light")
+    assert out["tip"].startswith("not applicable: torch_cpu runs torch")

@@ -41,3 +41,21 @@ def test_no_control_character_and_no_rich_markup_reaches_the_terminal():
     for terminal in (False, True):
         text = shown(board, terminal=terminal)
         assert not [c for c in text if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160 or c in "\u202e\u200b"]
+
+
+def test_no_standings_print_nothing(board):
+    import pandas as pd
+
+    out = io.StringIO()
+    table(pd.DataFrame([]), board.scores, Console(file=out))
+    assert out.getvalue() == ""
+
+
+def test_standings_read_back_from_their_file_print_the_same(board, report):
+    import json
+
+    import pandas as pd
+
+    out = io.StringIO()
+    table(pd.DataFrame(json.loads((report / "standings.json").read_text())["standings"]), board.scores, Console(file=out))
+    assert out.getvalue() == shown(board, terminal=False)

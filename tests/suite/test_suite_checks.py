@@ -100,7 +100,7 @@ def test_model_and_dataset_must_be_of_one_kind(refusal):
         ("[start: none]", "contenders.none", "none -> none"),
         ("[{fit: toy_kd, teacher: none}]", "contenders.none", "none -> none"),
         ("[start: teacher, {fit: toy_kd, model: toy_net}]", "contenders.none.model", "the earlier steps give the model already"),
-        ("[{fit: toy_kd, train: {optimizer: adam}}]", "contenders.none.train.nesterov", "only with optimizer sgd"),
+        ("[{fit: toy_kd, train: {optimizer: adam}}]", "contenders.none.train.nesterov", "with adam and momentum 0.9"),
     ],
 )  # fmt: skip
 def test_steps_that_do_not_follow_are_refused(text, path, words, refusal):

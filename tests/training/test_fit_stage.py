@@ -10,8 +10,8 @@ from fit_entries import fit_job, run, table
 
 from kdbench import Refusal, mask
 from kdbench.nets.edits import apply_edit
-from kdbench.nouns import Artefact, Job
-from kdbench.stages import artefacts, fit
+from kdbench.nouns import Artefact, Job, Use
+from kdbench.stages import artefacts, fit, networks
 from kdbench.stages.seeds import stream
 from kdbench.training import checkpoint
 
@@ -72,10 +72,10 @@ def test_dropout_does_not_depend_on_how_the_student_was_made(where, found):
     job = fit_job({"ce": 1.0}, model)
     fresh = run(job, {"data": data}, where)
     shape = artefacts.read(fresh, found).shape
-    start = artefacts.rebuild(found, artefacts.Use(*model), shape, seed=stream(0, "init"))
+    start = networks.rebuild(found, Use(*model), shape, seed=stream(0, "init"))
     made = Job("fit", {"hand": "made"})
     with where.store.write(made) as draft:
-        artefacts.write(draft, Artefact("torch", shape, artefacts.Use(*model), start, (), {}, {}), {"history": []})
+        artefacts.write(draft, Artefact("torch", shape, Use(*model), start, (), {}, {}), {"history": []})
     again = run(fit_job({"ce": 1.0}), {"data": data, "artefact": where.store.open(made.key)}, where)
     assert weights(again) == weights(fresh)
 
@@ -200,7 +200,7 @@ def test_previous_is_the_student_of_the_epoch_before(where, data, found):
     run(fit_job({"ce": 1.0, "self_kd": 0.1}, STUDENT, epochs=2), {"data": data}, where)
     one = run(fit_job({"ce": 1.0, "self_kd": 0.1}, STUDENT, epochs=1, schedule="constant"), {"data": data}, where)
     rows = torch.from_numpy(fit.samples.read(data, "train").x["image"])
-    untrained = artefacts.rebuild(found, artefacts.Use(*STUDENT), artefacts.read(one, found).shape, seed=stream(0, "init"))
+    untrained = networks.rebuild(found, Use(*STUDENT), artefacts.read(one, found).shape, seed=stream(0, "init"))
     with torch.no_grad():
         for index, logits in seen[:4]:
             assert torch.allclose(untrained(rows[index]), logits, atol=1e-5)

@@ -11,7 +11,7 @@ from fit_entries import fit_job, run
 
 from kdbench.nets.taps import forward
 from kdbench.nouns import Job, Refusal, Shape, Use
-from kdbench.stages import artefacts, load, samples
+from kdbench.stages import artefacts, load, networks, samples
 from kdbench.stages import outputs as outputs_stage
 
 SHAPE = Shape("image", {"image": (1, 8, 8)}, 10)
@@ -20,7 +20,7 @@ MODEL = {"small_cnn": {"width": 8}}
 
 @pytest.fixture
 def net(found):
-    return artefacts.rebuild(found, Use("small_cnn", {"width": 8, "blocks": 3}), SHAPE, seed=5)
+    return networks.rebuild(found, Use("small_cnn", {"width": 8, "blocks": 3}), SHAPE, seed=5)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from fit_entries import fit_job, run, write_samples
 from kdbench import channels
 from kdbench.nets.edits import apply_edit
 from kdbench.nouns import Artefact, Job
-from kdbench.stages import artefacts, fit
+from kdbench.stages import artefacts, fit, networks
 
 STUDENT = ("small_cnn", {"width": 4})
 
@@ -50,7 +50,7 @@ def test_tied_weights_survive_the_disk(where, text, found):
     entry = run(fit_job({"ce": 1.0}, ("tiny_gpt2", {}), epochs=1), {"data": text}, where)
     module = artefacts.read(entry, found).module
     assert module.network.lm_head.weight.data_ptr() == module.network.transformer.wte.weight.data_ptr()
-    assert len(artefacts.weights_of(module)) == len(module.state_dict()) - 1
+    assert len(networks.weights_of(module)) == len(module.state_dict()) - 1
 
 
 def test_mutual_learning_with_a_peer(where, data, found, monkeypatch):

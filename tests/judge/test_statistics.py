@@ -1,0 +1,122 @@
+"""Do the intervals cover what they say? Simulated worlds with a known truth; and the resampling engine against numpy."""
+
+import numpy as np
+import pytest
+
+from kdbench.judge.ranks import area_under_curve
+from kdbench.judge.readings import Reading, difference
+from kdbench.judge.resample import Resampler, seed_of
+from kdbench.judge.seeds import checkpoint, half_width, over, p_value, wilson
+
+
+def reading(columns, resampler, kind="", evidence=""):
+    draws = resampler.means(columns[:, None].astype(np.float32))[:, 0]
+    return Reading(float(columns.mean()), draws, len(columns), evidence=evidence, units=resampler.units, kind=kind)
+
+
+def test_weights_are_whole_sum_to_n_and_do_not_depend_on_blocks(monkeypatch):
+    whole = Resampler(500, 64, 3).first(64)
+    assert (whole == whole.round()).all()
+    assert (whole.sum(axis=1) == 500).all()
+    assert whole.var() == pytest.approx(1 - 1 / 500, rel=0.05), "multinomial"
+    again = Resampler(500, 64, 3)
+    assert np.array_equal(again.first(10), whole[:10])
+
+
+def test_means_in_blocks_equal_numpy_over_gathered_rows(monkeypatch):
+    monkeypatch.setattr("kdbench.judge.resample.CELLS", 5 * 300)
+    rng = np.random.default_rng(0)
+    columns, rows = rng.normal(size=(300, 4)).astype(np.float32), np.flatnonzero(rng.random(300) < 0.3)
+    resampler = Resampler(300, 17, 5)
+    weights = resampler.first(17)
+    for part in (None, rows):
+        found = resampler.means(columns, part)
+        at = np.arange(300) if part is None else part
+        for b in range(17):
+            drawn = np.repeat(at, weights[b, at].astype(int))
+            assert found[b] == pytest.approx(columns[drawn].mean(axis=0), abs=1e-5)
+
+
+def test_clusters_stay_together():
+    cluster = np.repeat(np.arange(20), 5)
+    weights = Resampler(100, 50, 1, cluster).first(50)
+    assert (weights.reshape(50, 20, 5) == weights.reshape(50, 20, 5)[:, :, :1]).all()
+
+
+def test_a_draw_without_a_group_is_nan_and_is_counted():
+    resampler = Resampler(50, 400, 2)
+    draws = resampler.means(np.ones((50, 1), dtype=np.float32), np.array([7]))[:, 0]
+    assert 0.25 < np.isnan(draws).mean() < 0.5, "(1 - 1/50)^50 = .36"
+
+
+def test_one_task_has_one_seed_and_another_task_another():
+    assert seed_of("digits") == seed_of("digits") != seed_of("adult")
+
+
+def test_wilson_equals_statsmodels():
+    from statsmodels.stats.proportion import proportion_confint
+
+    for hits, n in ((0, 10), (10, 10), (3, 40), (359, 360)):
+        assert wilson(hits / n, n) == pytest.approx(proportion_confint(hits, n, method="wilson"), abs=1e-12)
+
+
+@pytest.mark.parametrize("what", ["accuracy", "nll", "delta", "small accuracy"])
+def test_checkpoint_intervals_cover_95_percent(what):
+    rng = np.random.default_rng(len(what))
+    n, worlds, hits = (40 if what.startswith("small") else 200), 500, 0
+    for world in range(worlds):
+        resampler = Resampler(n, 300, world)
+        if what == "nll":
+            estimate, truth = checkpoint(reading(rng.gamma(2.0, 0.5, n), resampler)), 1.0
+        elif what == "delta":
+            easy = rng.random(n)
+            a, b = (reading((easy < p).astype(float), resampler, "rate", name) for p, name in ((0.9, "a"), (0.85, "b")))
+            flip = rng.random(n) < 0.1
+            b = reading(np.where(flip, rng.random(n) < 0.85, easy < 0.85).astype(float), resampler, "rate", "b")
+            estimate, truth = checkpoint(difference(a, b)), 0.05
+        else:
+            share = 0.95 if what.startswith("small") else 0.8
+            estimate, truth = checkpoint(reading((rng.random(n) < share).astype(float), resampler, "rate")), share
+        hits += estimate.low <= truth <= estimate.high
+    assert 0.92 <= hits / worlds <= 0.98
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.03, 0.1])
+def test_intervals_over_seeds_cover_95_percent(spread):
+    """Truth: the mean over all seeds and all examples. Between-seed spread from none to much more than that over examples."""
+    rng = np.random.default_rng(int(spread * 100))
+    n, worlds, hits = 200, 500, 0
+    for world in range(worlds):
+        resampler = Resampler(n, 200, world)
+        hard = rng.normal(0, 0.1, n)
+        readings = [
+            reading((rng.random(n) < np.clip(0.7 + hard + shift, 0, 1)).astype(float), resampler, "rate", str(s))
+            for s, shift in enumerate(rng.normal(0, spread, 3))
+        ]
+        estimate = over(readings)
+        hits += estimate.low <= 0.7 <= estimate.high
+    assert hits / worlds >= 0.93, "wide rather than narrow: the interaction of seed and example is counted twice"
+
+
+def test_p_value_equals_scipy_where_one_part_varies():
+    from scipy import stats
+
+    for value, df in ((0.3, 2), (-4.0, 2), (2.5, 199), (30.0, 199)):
+        assert p_value(value, [(1.0, df), (0.0, 5)]) == pytest.approx(2 * stats.t.sf(abs(value), df), rel=1e-9)
+    assert (p_value(0.0, [(0.0, 3)]), p_value(0.1, [(0.0, 3)])) == (1.0, 0.0)
+
+
+def test_p_value_is_5_percent_where_the_interval_touches_zero():
+    parts = [(0.4, 2), (1.3, 120)]
+    assert p_value(half_width(parts), parts) == pytest.approx(0.05, rel=1e-9)
+
+
+def test_area_under_curve_equals_scipy_mann_whitney():
+    from scipy.stats import mannwhitneyu
+
+    rng = np.random.default_rng(3)
+    score, positive = rng.integers(0, 20, 700).astype(float), rng.random(700) < 0.6
+    expected = mannwhitneyu(score[positive], score[~positive]).statistic / (positive.sum() * (~positive).sum())
+    assert area_under_curve(score, positive)[0] == pytest.approx(expected, abs=1e-12)
+    assert area_under_curve(score, positive, np.ones((2, 700), dtype=np.float32))[1] == pytest.approx(expected, abs=1e-6)
+    assert np.isnan(area_under_curve(score, np.ones(700, dtype=bool))[0])
