@@ -64,7 +64,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Artefact", "Batch", "Bundle", "Count", "Edit", "Fraction", "NonNegative", "NotApplicable", "Outputs", "Positive", "Predictions",
-    "ProperFraction", "Refusal", "Runner", "Samples", "Shape", "Undefined", "Whole", "compressor", "dataset", "method", "metric",
-    "model", "relabeler", "section", "shift", "target", "view",
+    "Artefact", "Batch", "Bundle", "Count", "Edit", "Fraction", "NonNegative", "NotApplicable", "Outputs", "Positive",
+    "Predictions", "ProperFraction", "Refusal", "Runner", "Samples", "Shape", "Undefined", "Whole", "compressor", "dataset",
+    "method", "metric", "model", "relabeler", "section", "shift", "target", "view",
 ]  # fmt: skip

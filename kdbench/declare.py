@@ -84,16 +84,14 @@ def relabeler() -> Declare:
     return _declare("relabeler")
 
 
-def compressor(
-    *, accepts: tuple[str, ...] = ("torch",), gives: str = "torch", graph: str = "parameters", calibration: bool = False
-) -> Declare:
-    """A smaller artefact, `(artefact, calibration, *, params) -> artefact`.
+def compressor(*, accepts: tuple[str, ...] = ("torch",), gives: str = "torch", graph: str = "parameters") -> Declare:
+    """A smaller artefact, `(artefact, examples, *, params) -> artefact`.
 
     accepts, gives: runtimes; a fit may follow where "torch" is given. graph: what the compute graph depends on: "same" as
-    before, the "parameters" of this step, or the "weights" (then each seed is timed). calibration: whether it reads
-    training examples, {input name: array}.
+    before, the "parameters" of this step, or the "weights" (then each seed is timed). One that names `examples` gets rows of the
+    training split, {input name: array}, drawn from the seed: as many as its parameter `calibration` says, else 256.
     """
-    return _declare("compressor", accepts=accepts, gives=gives, graph=graph, calibration=calibration)
+    return _declare("compressor", accepts=accepts, gives=gives, graph=graph)
 
 
 def model(*, kinds: tuple[str, ...], taps: tuple[str, ...] = (), paper: str = "") -> Declare:
@@ -124,7 +122,7 @@ def shift(*, kinds: tuple[str, ...]) -> Declare:
     return _declare("shift", kinds=kinds)
 
 
-def metric(
+def metric(  # noqa: PLR0913 - each is a fact that the board prints
     *,
     better: str,
     unit: str = "fraction",
@@ -139,10 +137,11 @@ def metric(
     """A number from stored evidence, `(predictions, teacher, validation, ood, ..., *, params)`.
 
     form "mean": gives per-example columns (n,) or (n, d), of which `finish(means)` (last axis d; default: the mean itself) makes
-    the value; resampling is exact and cheap. form "set": gives the value (or None) of a whole set, and is resampled by gathering; with an argument
-    `weights` (draws, n) it gives all draws at once. form "measured": reads size, cost, latency, memory or parity.
+    the value; resampling is exact and cheap. form "set": gives the value (or None) of a whole set, and is resampled by
+    gathering; with an argument `weights` (draws, n) it gives all draws at once. form "measured": reads size, cost, latency,
+    memory or parity.
     better: "higher", "lower" or "none". convention: what else is called by the same name, and which one this is.
-    undefined: what a NaN value means ("no positive examples"); a metric may instead raise Undefined or NotApplicable with a reason.
+    undefined: what a NaN value means ("no positive examples"); a metric may also raise Undefined or NotApplicable, with a reason.
     """
     return _declare(
         "metric",
@@ -158,13 +157,13 @@ def metric(
     )
 
 
-def target(*, accepts: tuple[str, ...], reference: bool = False, needs: tuple[str, ...] = ()) -> Declare:
+def target(*, accepts: tuple[str, ...], reference: bool = False, timed: bool = True, needs: tuple[str, ...] = ()) -> Declare:
     """How and where a model runs, `(artefact, example, *, params) -> Runner`.
 
     accepts: runtimes. reference: it runs the artefact as it is, so that no parity check against eager is due.
-    needs: packages that must be installed.
+    timed: its runners have a bundle, by which latency and memory are measured. needs: packages that must be installed.
     """
-    return _declare("target", accepts=accepts, reference=reference, needs=needs)
+    return _declare("target", accepts=accepts, reference=reference, timed=timed, needs=needs)
 
 
 def section(*, title: str, order: int = 50) -> Declare:

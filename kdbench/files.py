@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -52,6 +53,19 @@ def sha256(path: Path) -> str:
     """The checksum of a regular file, as 64 hex digits."""
     with regular(path) as handle, open(handle, "rb", closefd=False) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write beside, flush, rename: a reader sees the old file or the new one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with open(beside, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def parse(line: bytes) -> dict[str, Any] | None:

@@ -150,6 +150,14 @@ def discover(folders: Sequence[Path] = ()) -> Plugins:
     return Plugins(found, problems)
 
 
+def given(description: Description, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence that a plugin names, by name. Raises Refusal for a name that is not on offer."""
+    for name in description.evidence:
+        if name not in evidence:
+            raise Refusal(f"{description.kind} {description.name!r} asks for {name!r}{nearest(name, tuple(evidence))}")
+    return {name: evidence[name] for name in description.evidence}
+
+
 def nearest(name: str, allowed: Sequence[str]) -> str:
     """The tail of a refusal: the nearest allowed name, and the allowed names."""
     close = get_close_matches(str(name).lower(), allowed, n=1, cutoff=0.5)

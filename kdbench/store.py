@@ -99,9 +99,7 @@ class Store:
         """Remember why a job failed, for the board; not evidence."""
         place = self.root / "failures" / f"{key}.json"
         place.parent.mkdir(parents=True, exist_ok=True)
-        beside = place.with_name(f".{key}-{os.getpid()}")
-        beside.write_text(canonical({"reason": reason, "log": log}), encoding="utf-8")
-        os.replace(beside, place)
+        files.replace(place, canonical({"reason": reason, "log": log}).encode())
 
     def failure(self, key: str) -> str:
         """Why the job failed last time; "" if it did not."""

@@ -10,9 +10,7 @@ from . import _channels
 
 
 @compressor(accepts=("torch",), gives="torch", graph="parameters")
-def channel_pruning(
-    artefact: Artefact, calibration: None, *, ratio: ProperFraction = 0.5, importance: Literal["l1", "l2"] = "l2"
-) -> Artefact:
+def channel_pruning(artefact: Artefact, *, ratio: ProperFraction = 0.5, importance: Literal["l1", "l2"] = "l2") -> Artefact:
     """Removes whole channels, so that the network really becomes smaller and faster (Li et al. 2017; Fang et al. 2023, DepGraph).
 
     ratio: the share of channels that every layer loses (not of parameters or FLOPs: half of the channels leaves about a

@@ -11,7 +11,7 @@ from . import _channels
 
 @compressor(accepts=("torch",), gives="torch", graph="weights")
 def channel_pruning_global(
-    artefact: Artefact, calibration: None, *, ratio: ProperFraction = 0.5, importance: Literal["l1", "l2"] = "l2"
+    artefact: Artefact, *, ratio: ProperFraction = 0.5, importance: Literal["l1", "l2"] = "l2"
 ) -> Artefact:
     """Removes whole channels, the least important of the whole network first; as `channel_pruning` otherwise.
 

@@ -15,9 +15,7 @@ OPS = {"linear": (*_int8.LINEAR, "Gather", "Attention", "LSTM"), "all": (*_int8.
 
 
 @compressor(accepts=("torch", "onnx"), gives="onnx", graph="parameters")
-def dynamic_int8(
-    artefact: Artefact, calibration: None, *, per_channel: bool = False, ops: Literal["linear", "all"] = "linear"
-) -> Artefact:
+def dynamic_int8(artefact: Artefact, *, per_channel: bool = False, ops: Literal["linear", "all"] = "linear") -> Artefact:
     """Weights in 8 bits, activations quantised while the model runs; no examples are needed.
 
     Weights are symmetric int8, activations uint8. per_channel: one scale per output channel of a weight instead of one per

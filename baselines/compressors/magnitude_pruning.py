@@ -13,7 +13,7 @@ from kdbench import Artefact, ProperFraction, compressor, mask
 
 
 @compressor(accepts=("torch",), gives="torch", graph="parameters")
-def magnitude_pruning(artefact: Artefact, calibration: None, *, sparsity: ProperFraction = 0.9) -> Artefact:
+def magnitude_pruning(artefact: Artefact, *, sparsity: ProperFraction = 0.9) -> Artefact:
     """Sets the smallest weights of the whole network to zero: global, unstructured, by absolute value (Han et al. 2015).
 
     Candidates are the weights of convolutions and linear layers, together; biases, normalisation and embeddings are left alone.

@@ -42,10 +42,10 @@ class _Rows(CalibrationDataReader):  # type: ignore[misc]
         return next(self._chunks, None)
 
 
-@compressor(accepts=("torch", "onnx"), gives="onnx", graph="parameters", calibration=True)
+@compressor(accepts=("torch", "onnx"), gives="onnx", graph="parameters")
 def static_int8(
     artefact: Artefact,
-    rows: Mapping[str, np.ndarray],
+    examples: Mapping[str, np.ndarray],
     *,
     calibration: Count = 256,
     method: Literal["minmax", "entropy", "percentile"] = "minmax",
@@ -54,7 +54,7 @@ def static_int8(
 ) -> Artefact:
     """Weights and activations in 8 bits, the ranges of the activations fixed beforehand on examples (QDQ; Jacob et al. 2018).
 
-    rows: the calibration examples, {input: array (n, ...)}; the engine draws `calibration` of them from the training split,
+    examples: the calibration rows, {input: array (n, ...)}; the engine draws `calibration` of them from the training split,
     by the seed alone, the same ones for every contender. method: how a range is read off them: the extremes ("minmax"), the
     range that loses least information ("entropy", slow), or the middle 99.999 % ("percentile"). Weights are symmetric int8,
     activations uint8: that is what ONNX Runtime fuses throughout; on processors older than VNNI such sums may saturate.
@@ -65,7 +65,7 @@ def static_int8(
 
     def quantise(prepared: Path, out: Path) -> None:
         wanted = {i.name for i in onnx.load(str(prepared)).graph.input}
-        reader = _Rows({name: x for name, x in rows.items() if name in wanted})
+        reader = _Rows({name: x for name, x in examples.items() if name in wanted})
         kinds = list(_int8.LINEAR) if ops == "linear" else None
         ranges = _entropy_ranges(prepared, reader, kinds) if method == "entropy" else None
         quantize_static(

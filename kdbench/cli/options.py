@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ from kdbench.registry import Plugins, discover
 
 if TYPE_CHECKING:
     from kdbench.execute import Site
+    from kdbench.nouns import Suite
 
 
 def suite(parser: argparse.ArgumentParser) -> None:
     """The suite file and `--set`: args.suite is a path, args.set a list of "path=value"."""
     parser.add_argument("suite", metavar="SUITE", type=Path, help="the suite file (YAML)")
+    parser.add_argument("--yes", action="store_true", help="a suite of any size is meant")
     text = "override one value, e.g. --set train.epochs=2; may be repeated"
     parser.add_argument("--set", metavar="PATH=VALUE", action="append", default=[], help=text)
 
@@ -49,6 +52,13 @@ def work(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", metavar="SECONDS", type=float, default=3600.0, help="time limit of one job (default: 3600)")
     text = "memory limit of one job (default: an equal share of the machine; 0: none)"
     parser.add_argument("--memory", metavar="GIB", type=float, help=text)
+
+
+def read(args: argparse.Namespace, plugins: Plugins) -> Suite:
+    """The suite that the command names, with its overrides. Raises Refusal, a line for each error, for one that does not hold."""
+    from kdbench.suite import load  # noqa: PLC0415 - commands without a suite never read one
+
+    return load(args.suite, plugins, args.set, **({"cap": sys.maxsize} if args.yes else {}))
 
 
 def site(args: argparse.Namespace) -> Site:

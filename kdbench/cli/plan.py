@@ -9,7 +9,6 @@ from kdbench.cli import options
 from kdbench.nouns import Job
 from kdbench.plan import judging, plan, reasons
 from kdbench.store import Store
-from kdbench.suite import load
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,7 +23,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(args: argparse.Namespace) -> int:
     """Print the plan."""
     plugins = options.plugins(args)
-    suite = load(args.suite, plugins, args.set)
+    suite = options.read(args, plugins)
     planned = plan(suite, plugins, args.data)
     store = Store(args.store)
     judged = judging(suite, planned, plugins, store.has)

@@ -6,9 +6,9 @@ import argparse
 
 from kdbench.cli import options
 from kdbench.cli.run import conclude
+from kdbench.execute.lock import hold
 from kdbench.plan import plan
 from kdbench.store import Store
-from kdbench.suite import load
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,5 +23,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(args: argparse.Namespace) -> int:
     """Write the report; the exit code says how complete the board is."""
     plugins = options.plugins(args)
-    suite = load(args.suite, plugins, args.set)
-    return conclude(args, suite, plan(suite, plugins, args.data), plugins, Store(args.store))
+    suite = options.read(args, plugins)
+    planned = plan(suite, plugins, args.data)
+    with hold(args.store):
+        return conclude(args, suite, planned, plugins, Store(args.store))

@@ -11,13 +11,13 @@ from kdbench.cli import options
 from kdbench.cli.progress import bar
 from kdbench.execute import Outcome, Site, execute
 from kdbench.execute.lock import hold
-from kdbench.nouns import Job, Plan, Suite, canonical, digest, plain
+from kdbench.files import replace
+from kdbench.nouns import Job, Plan, Refusal, Suite, canonical, digest, plain
 from kdbench.plan import judging, plan
 from kdbench.plan.keys import sources
 from kdbench.registry import Plugins
-from kdbench.report import render, table
-from kdbench.store import Store
-from kdbench.suite import load
+from kdbench.report import FILES, render, table
+from kdbench.store import Damaged, Store
 
 COMPLETE, GATE_FAILED, PARTIAL, INTERRUPTED = 0, 1, 3, 130
 """Exit codes; 2 is a refusal, said by the command line itself."""
@@ -35,32 +35,38 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(args: argparse.Namespace) -> int:
     """Run the suite; the exit code says how complete the board is."""
     plugins = options.plugins(args)
-    suite = load(args.suite, plugins, args.set)
+    suite = options.read(args, plugins)
     planned = plan(suite, plugins, args.data)
     store = Store(args.store)
     with hold(args.store):
-        store.sweep()
         if _execute("evidence", planned.jobs, store, options.site(args)).interrupted:
             return _interrupted()
-    return conclude(args, suite, planned, plugins, store)
+        return conclude(args, suite, planned, plugins, store)
 
 
 def conclude(args: argparse.Namespace, suite: Suite, planned: Plan, plugins: Plugins, store: Store) -> int:
-    """Judge the evidence that is there, write the report, and say where it is."""
-    with hold(args.store):
+    """Judge the evidence that is there, write the report, and say where it is. The caller holds the store."""
+    while True:
         judged = judging(suite, planned, plugins, store.has)
         there = tuple(job for job in planned.jobs if store.has(job.key))  # so that a damaged one can be made again
         if _execute("judging", (*there, *judged), store, options.site(args)).interrupted:
             return _interrupted()
         folder = args.reports / suite.name
         missing = [job for job in (*planned.jobs, *judged) if not store.has(job.key)]
-        _report(suite, planned, judged, store, folder, plugins)
-    return _say(folder, len(missing))
+        try:
+            _report(suite, planned, judged, store, folder, plugins)
+        except Damaged as damaged:  # found only now, when it is read: that entry alone is made again
+            store.drop(damaged.key)
+            continue
+        return _say(folder, len(missing))
 
 
 def _execute(what: str, jobs: tuple[Job, ...], store: Store, site: Site) -> Outcome:
     with bar(what, sum(not store.has(job.key) for job in jobs)) as tell:
-        return execute(jobs, store, site, tell)
+        outcome = execute(jobs, store, site, tell)
+    if outcome.stopped:
+        raise Refusal(outcome.stopped)
+    return outcome
 
 
 def _interrupted() -> int:
@@ -71,27 +77,23 @@ def _interrupted() -> int:
 def _report(suite: Suite, planned: Plan, judged: tuple[Job, ...], store: Store, folder: Path, plugins: Plugins) -> None:
     """Write the report, unless the one that is there was made from exactly this."""
     failures = {job.key: store.failure(job.key) for job in (*planned.jobs, *judged) if not store.has(job.key)}
-    code = sources(
-        p
-        for p in Path(__file__).parents[1].rglob("*")
-        if p.is_file() and p.parent.name in {"report", "assets", "sections", "judge"}
-    )
+    rooms = {"report", "assets", "sections", "judge"}
+    code = sources(p for p in Path(__file__).parents[1].rglob("*.*") if p.parent.name in rooms)
     made_from = digest([plain(suite), [plain(c) for c in planned.cells], [j.key for j in judged], failures, code])
     stamp = folder / "made_from.txt"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_from and (folder / "index.html").exists():
+    whole = all((folder / name).exists() for name in FILES)
+    if whole and stamp.exists() and stamp.read_text(encoding="utf-8") == made_from:
         return
     from kdbench.judge import judge  # noqa: PLC0415 - pandas, only where a report is due
 
     stamp.unlink(missing_ok=True)
-    render(judge(suite, planned, judged, store), folder, plugins)
-    stamp.write_text(made_from, encoding="utf-8")
+    render(judge(suite, planned, judged, store, plugins), folder, plugins)
+    replace(stamp, made_from.encode())
 
 
 def _say(folder: Path, missing: int) -> int:
-    import pandas as pd  # noqa: PLC0415 - the frames of the report
-
     written = json.loads((folder / "standings.json").read_text(encoding="utf-8"))
-    table(pd.DataFrame(written["standings"]), pd.read_parquet(folder / "scores.parquet"))
+    table(written["tables"])
     if missing:
         print(f"partial: {missing} jobs have brought nothing; their rows say why", file=sys.stderr)
     missed = [gate for gate in written["gates"] if gate["verdict"] != "PASS"]

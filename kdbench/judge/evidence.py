@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kdbench.nouns import Json, Predictions
+from kdbench.nouns import Json, Predictions, group_file
 from kdbench.store import Entry
 
 MISSING = "(missing)"
@@ -59,7 +59,7 @@ def examples(data: Entry, columns: Sequence[str]) -> Examples:
     test = np.asarray(data.array("split.npy")) == 2
     groups = {}
     for column in columns:
-        text = np.asarray(data.array(f"group.{column}.npy"))
+        text = np.asarray(data.array(group_file(column)))
         text = np.where(np.char.strip(text) == "", MISSING, text)
         levels, codes = np.unique(text, return_inverse=True)
         groups[column] = (tuple(map(str, levels)), codes[test])

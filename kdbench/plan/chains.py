@@ -73,7 +73,7 @@ class Chains:
 
     def _compress(self, step: Compress, before: Made, contender: Contender, seed: int) -> Made:
         plugin = self._plugins.get("compressor", step.compressor.name)
-        spec = {"compressor": plain(step.compressor), "seed": seed if plugin.facts.get("calibration") else 0}
+        spec = {"compressor": plain(step.compressor), "seed": seed if "examples" in plugin.evidence else 0}
         needs = {"data": self._data, "artefact": before.key}
         job = Job("compress", spec, needs, keys.code("compress", plugin), "", keys.runtime("compress"))
         key = self._add(job, f"{contender.name}, seed {seed}").key
@@ -84,7 +84,7 @@ class Chains:
         methods = [self._plugins.get("method", term.method.name) for term in step.terms]
         views = [self._plugins.get("view", use.name) for use in step.train.views]
         model = [self._plugins.get("model", step.model.name)] if step.model and before is None else []
-        spec = {
+        spec: Params = {
             "seed": seed,
             "terms": [plain(term) for term in step.terms],
             "train": plain(step.train),

@@ -79,6 +79,8 @@ class _TaskPlan:
             yield replace(cell, key=key, reason=why)
         yield self._parity(replace(seat, evidence="parity"), made, use, target, together)
         no_teacher = _cannot(self._teacher.runtime, target)
+        if not why and not target.facts.get("timed", True):
+            why = f"{target.name} cannot be timed: it offers no way to run its model in a process of its own"
         unpaired = why or (f"no reference to pair with: for the teacher, {no_teacher}" if no_teacher else "")
         for evidence, reason in (("latency", unpaired), ("memory", why)):
             cell = replace(seat, evidence=evidence)
@@ -87,7 +89,7 @@ class _TaskPlan:
 
     def _samples(self, use: Use, data: Data) -> Job:
         plugin = self._plugins.get("dataset", use.name)
-        spec = {
+        spec: Params = {
             "dataset": plain(use),
             "limit": dict(data.limit),
             "validation": data.validation,

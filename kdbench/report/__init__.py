@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from kdbench.judge.board import Board
     from kdbench.registry import Plugins
+
+FILES = ("index.html", "scores.parquet", "scores.csv", "standings.json", "suite.resolved.yaml")
+"""What a report is made of."""
 
 
 def render(board: Board, folder: Path, plugins: Plugins) -> Path:
@@ -23,14 +25,14 @@ def render(board: Board, folder: Path, plugins: Plugins) -> Path:
     return write_all(board, folder, plugins)
 
 
-def table(standings: pd.DataFrame, scores: pd.DataFrame, console: Any = None) -> None:
-    """Print the standings: a rich table on a terminal, plain tab-separated text anywhere else.
+def table(tables: Sequence[Mapping[str, Any]], console: Any = None) -> None:
+    """Print the tables of `standings.json`: a rich table on a terminal, plain tab-separated text anywhere else.
 
     console: a `rich.console.Console`; by default one for standard output.
     """
     from kdbench.report.terminal import show  # noqa: PLC0415 - as above
 
-    show(standings, scores, console)
+    show(tables, console)
 
 
 def __getattr__(name: str) -> Any:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import re
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +13,10 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import parquet
 
+from kdbench.files import replace
 from kdbench.nouns import Suite
 from kdbench.report.page import page
+from kdbench.report.standings import tables
 from kdbench.suite import resolve
 
 if TYPE_CHECKING:
@@ -39,19 +39,6 @@ def write_all(board: Board, folder: Path, plugins: Plugins) -> Path:
     index = folder / "index.html"
     replace(index, page(board, plugins).encode("utf-8", "replace"))
     return index
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Write beside, flush, rename: a reader sees the old file or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        with open(beside, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def plain_text(frame: pd.DataFrame) -> pd.DataFrame:
@@ -94,9 +81,10 @@ def guard(cell: object) -> object:
 
 
 def as_json(board: Board) -> str:
-    """Standings, pairs and gates as strict JSON: what is not finite is null."""
+    """Standings, pairs, gates and the tables of the terminal as strict JSON: what is not finite is null."""
     parts = {name: _records(getattr(board, name)) for name in ("standings", "pairs", "gates")}
-    body = {"suite": board.suite.name, "warnings": [str(w) for w in board.facts.get("warnings", ())], **parts}
+    warnings = [str(w) for w in board.facts.get("warnings", ())]
+    body = {"suite": board.suite.name, "warnings": warnings, **parts, "tables": tables(board.standings, board.scores)}
     return json.dumps(body, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 

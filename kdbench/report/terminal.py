@@ -1,70 +1,46 @@
-"""The standings for a terminal; plain text with tabs where there is none."""
+"""Tables for a terminal; plain text with tabs where there is none."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from kdbench.report.pick import View, each, measured, place, titled, views
-from kdbench.report.words import clean, difference, interval, number, ranks
-
-HEADS = ("rank", "contender", "metric", "95 % interval", "minus teacher", "latency ratio", "size", "")
-RIGHT = ("metric", "95 % interval", "minus teacher", "latency ratio", "size")
+NUMBERS = range(2, 7)
+"""The columns that are set to the right."""
 
 
-def show(standings: pd.DataFrame, scores: pd.DataFrame, console: Console | None = None) -> None:
-    """One table for each task and target. Text is stripped of control characters and never read as markup."""
-    console = console or Console()
-    if standings.empty:  # also one without columns, as an empty standings.json gives
+def show(tables: Sequence[Mapping[str, Any]], console: Any = None) -> None:
+    """Print tables {title, heads, rows}: drawn by rich on a terminal, otherwise tab-separated. No text is read as markup."""
+    if console is None and not sys.stdout.isatty():
+        plainly(tables, sys.stdout)
         return
-    for view in views(scores, standings):
-        of = standings[(standings["task"] == view.task) & (standings["target"] == view.target)]
-        if of.empty:
-            continue
-        title = f"{clean(view.task, 60)} on {clean(view.target, 60)}"
-        main = view.rows(metric=view.primary)
-        name = clean(titled(next(each(main))), 40) if len(main) else clean(view.primary, 40)
-        heads = [name if head == "metric" else head for head in HEADS]
-        if console.is_terminal:
-            console.print(_table(title, heads, lines(view, of)))
-        else:
-            rows = ["\t".join(line) for line in (heads, *lines(view, of))]
-            console.file.write("\n".join([f"# {title}", *rows, ""]) + "\n")
+    from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
+
+    console = console or Console()
+    if console.is_terminal:
+        for table in tables:
+            console.print(_drawn(table))
+    else:
+        plainly(tables, console.file)
 
 
-def lines(view: View, of: pd.DataFrame) -> list[list[str]]:
-    """The cells of each row: the teacher first, then by rank; rows without a rank last, with their reason."""
-    main = view.rows(metric=view.primary)
-    unit = str(main["unit"].iloc[0]) if len(main) else "fraction"
-    extra = {m: {r.contender: r for r in each(measured(view.rows(metric=m)))} for m in ("latency_ratio", "bytes_on_disk")}
-    out = []
-    for row in sorted(each(of), key=lambda r: (r.contender != "teacher", *place(r))):
-        delta = "" if row.contender == "teacher" or pd.isna(row.delta) else difference(row.delta, unit) + _sure(row)
-        value = [number(row.value, unit), interval(row.low, row.high, unit)]
-        cells = [ranks(row.rank_low, row.rank_high), clean(row.contender, 40), *value, delta]
-        cells += [_one(extra[m].get(row.contender)) for m in extra]
-        out.append([*cells, clean(row.reason, 100) if pd.isna(row.value) or not row.complete else ""])
-    return out
+def plainly(tables: Sequence[Mapping[str, Any]], file: Any) -> None:
+    """A title, the heads and one line a row, with tabs."""
+    for table in tables:
+        lines = ["\t".join(row) for row in (table["heads"], *table["rows"])]
+        file.write("\n".join([f"# {table['title']}", *lines, "", ""]))
 
 
-def _sure(row: Any) -> str:
-    """A star where the paired interval excludes 0."""
-    return " *" if row.delta_low > 0 or row.delta_high < 0 else ""
+def _drawn(table: Mapping[str, Any]) -> Any:
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
 
-
-def _one(row: Any) -> str:
-    return "" if row is None else number(row.value, row.unit) + (" noisy" if row.status == "noisy" else "")
-
-
-def _table(title: str, heads: list[str], rows: list[list[str]]) -> Table:
-    """Plain Text cells: square brackets in a name are no markup."""
-    out = Table(title=Text(title), title_justify="left", header_style="bold", caption=Text("* the paired interval excludes 0"))
-    for head, kind in zip(heads, HEADS, strict=True):
-        out.add_column(Text(head), justify="right" if kind in RIGHT else "left", overflow="fold")
-    for row in rows:
+    out = Table(
+        title=Text(table["title"]), title_justify="left", header_style="bold", caption=Text("* the paired interval excludes 0")
+    )
+    for i, head in enumerate(table["heads"]):
+        out.add_column(Text(head), justify="right" if i in NUMBERS else "left", overflow="fold")
+    for row in table["rows"]:
         out.add_row(*(Text(cell) for cell in row), style="dim" if row[1] == "teacher" else "")
     return out

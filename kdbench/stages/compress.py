@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kdbench.nouns import Artefact, Job, Json, Refusal
+from kdbench.registry import given
 from kdbench.stages import Place, artefacts, samples
 from kdbench.stages.seeds import stream
 from kdbench.store import Draft, Entry
@@ -27,10 +28,11 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     accepts = plugin.facts.get("accepts", ("torch",))
     if before.runtime not in accepts:
         raise Refusal(f"{use['name']} compresses {' and '.join(accepts)} artefacts; this one is {before.runtime}")
-    asked = use["params"].get("calibration", CALIBRATION) if plugin.facts.get("calibration") else 0
-    rows = calibration(inputs["data"], asked, spec["seed"]) if asked else None
+    described = place.plugins.get("compressor", use["name"])
+    asked = use["params"].get("calibration", CALIBRATION) if "examples" in described.evidence else 0
+    rows = examples(inputs["data"], asked, spec["seed"]) if asked else {}
     wall, cpu = time.perf_counter(), time.process_time()
-    after = plugin(before, rows, **copy.deepcopy(dict(use["params"])))
+    after = plugin(**given(described, {"artefact": before, "examples": rows}), **copy.deepcopy(dict(use["params"])))
     cost = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     _check(after, plugin.facts.get("gives", "torch"), use["name"])
     used = len(next(iter(rows.values()))) if rows else 0
@@ -38,7 +40,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     artefacts.write(draft, after, artefacts.chained(record, inputs["artefact"]))
 
 
-def calibration(data: Entry, n: int, seed: int) -> dict[str, np.ndarray]:
+def examples(data: Entry, n: int, seed: int) -> dict[str, np.ndarray]:
     """Some rows of the training split (n, or all of fewer), {input: array}: chosen by the seed alone, in their stored order.
 
     Validation and test rows are never among them.

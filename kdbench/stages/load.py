@@ -38,7 +38,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     artefact = open_folder(folder, place.plugins, samples.shape(inputs["data"]), classes)
     costs: dict[str, Json] = {"seconds": 0.0, "cpu_seconds": 0.0, "examples": 0, "epochs": 0, "steps": 0, "teacher_passes": 0}
     notes: list[Json] = ["made elsewhere: the cost of making it is not known and not counted here"]
-    record = {
+    record: dict[str, Json] = {
         **costs,
         "history": [],
         "selected_epoch": 0,

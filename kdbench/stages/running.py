@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kdbench.nouns import Artefact, Refusal, Runner, canonical
+from kdbench.registry import given
 from kdbench.stages import Place, artefacts
 from kdbench.store import Entry
 
@@ -23,7 +24,8 @@ def open_runner(artefact: Artefact, use: Mapping[str, Any], place: Place, exampl
     accepts = plugin.facts["accepts"]
     if artefact.runtime not in accepts:
         raise Refusal(f"{use['name']} runs {' and '.join(accepts)} artefacts; this one is {artefact.runtime}")
-    runner = plugin(artefact, example, **copy.deepcopy(dict(use["params"])))
+    evidence = given(place.plugins.get("target", use["name"]), {"artefact": artefact, "example": example})
+    runner = plugin(**evidence, **copy.deepcopy(dict(use["params"])))
     if not isinstance(runner, Runner):
         raise Refusal(f"target {use['name']!r} gave {type(runner).__name__}, not a Runner")
     return runner

@@ -21,7 +21,11 @@ def optimizer(train: Train, parameters: Iterable[nn.Parameter]) -> torch.optim.O
     held = [p for p in parameters if p.requires_grad]
     if train.optimizer == "sgd":
         nesterov = train.nesterov and train.momentum > 0
-        return torch.optim.SGD(held, train.lr, train.momentum, weight_decay=train.weight_decay, nesterov=nesterov, fused=True)
+        made = torch.optim.SGD(held, train.lr, train.momentum, weight_decay=train.weight_decay, nesterov=nesterov, fused=True)
+        if train.momentum > 0:  # the fused kernel cannot start a parameter late, as one of a term that begins later does
+            for parameter in held:
+                made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return made
     if train.optimizer == "adam":
         return torch.optim.Adam(held, train.lr, weight_decay=train.weight_decay, fused=True)
     if train.optimizer == "adamw":

@@ -49,9 +49,10 @@ def test_contract_of_all_compressors(world, plugins, net, name):
     data, before = world.data(shape), network(model, params, shape)
     made = world.compress(name, {}, {"data": data, "artefact": world.artefact(before)})
     plugin, _ = plugins.load("compressor", name)
-    rows = compress.calibration(data, 256, 0) if plugin.facts.get("calibration") else None
+    asks = "examples" in plugins.get("compressor", name).evidence
+    rows = (compress.examples(data, 256, 0),) if asks else ()
     frozen = [p.clone() for p in before.module.parameters()]
-    direct = plugin(before, rows)
+    direct = plugin(before, *rows)
     assert all(torch.equal(a, b) for a, b in zip(frozen, before.module.parameters(), strict=True))
     read = artefacts.read(made, plugins)
     assert read.runtime == plugin.facts["gives"]
@@ -63,7 +64,7 @@ def test_contract_of_all_compressors(world, plugins, net, name):
 @pytest.mark.parametrize("sparsity", [0.1, 0.5, 0.9, 0.99])
 def test_magnitude_pruning_equals_torch_prune(plugins, sparsity):
     before = network("small_cnn", {"width": 8})
-    after = plugins.load("compressor", "magnitude_pruning")[0](before, None, sparsity=sparsity)
+    after = plugins.load("compressor", "magnitude_pruning")[0](before, sparsity=sparsity)
     judge = network("small_cnn", {"width": 8}).module
     weights = [(m, "weight") for m in judge.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     prune.global_unstructured(weights, pruning_method=prune.L1Unstructured, amount=sparsity)
@@ -89,7 +90,7 @@ def test_pruning_again_keeps_the_first_mask(plugins):
 def test_channel_pruning_makes_a_really_smaller_network(plugins, net, importance):
     model, params, shape = NETS[net]
     before = network(model, params, shape)
-    after = plugins.load("compressor", "channel_pruning")[0](before, None, ratio=0.5, importance=importance)
+    after = plugins.load("compressor", "channel_pruning")[0](before, ratio=0.5, importance=importance)
     x = x_of(shape)
     assert count(after.module, x)["flops"] < 0.55 * count(before.module, x)["flops"]
     assert sum(p.numel() for p in after.module.parameters()) < 0.6 * sum(p.numel() for p in before.module.parameters())
@@ -98,7 +99,7 @@ def test_channel_pruning_makes_a_really_smaller_network(plugins, net, importance
 
 def test_channel_pruning_gives_one_graph_for_every_seed_and_global_does_not(plugins):
     def shapes(name, seed):
-        after = plugins.load("compressor", name)[0](network("resnet_cifar", {"depth": 8, "width": 16}, seed=seed), None)
+        after = plugins.load("compressor", name)[0](network("resnet_cifar", {"depth": 8, "width": 16}, seed=seed))
         return [tuple(p.shape) for p in after.module.parameters()]
 
     assert shapes("channel_pruning", 0) == shapes("channel_pruning", 1) == shapes("channel_pruning", 2)
@@ -111,14 +112,14 @@ def test_channel_pruning_removes_the_channels_with_the_smallest_norm(plugins):
     before = network("mlp", {"width": 8, "layers": 1})
     first, last = before.module.body.hidden[0][0], before.module.body.classifier
     norms = (first.weight**2).sum(1) + (last.weight**2).sum(0)
-    after = plugins.load("compressor", "channel_pruning")[0](before, None, ratio=0.5)
+    after = plugins.load("compressor", "channel_pruning")[0](before, ratio=0.5)
     kept = next(array for name, array in after.edits[-1].arrays.items() if name.endswith("hidden.0.0.out"))
     assert set(kept) == set(norms.argsort(descending=True)[:4].tolist())
 
 
 def test_masks_survive_channel_pruning(plugins):
-    sparse = plugins.load("compressor", "magnitude_pruning")[0](network("small_cnn", {"width": 8}), None, sparsity=0.5)
-    after = plugins.load("compressor", "channel_pruning")[0](sparse, None, ratio=0.25)
+    sparse = plugins.load("compressor", "magnitude_pruning")[0](network("small_cnn", {"width": 8}), sparsity=0.5)
+    after = plugins.load("compressor", "channel_pruning")[0](sparse, ratio=0.25)
     parameters = dict(after.module.named_parameters())
     held = masks(after.edits)
     assert held
@@ -138,10 +139,10 @@ def test_channel_pruning_refuses_what_it_cannot_follow(plugins):
             return self.b(self.a(x.flatten(1)).view(-1, 2, 8).flip(1).reshape(-1, 16) * self.scale)
 
     with pytest.raises(Refusal, match="'odd'") as caught:
-        plugins.load("compressor", "channel_pruning")[0](Artefact("torch", IMAGE, Use("odd"), Odd()), None)
+        plugins.load("compressor", "channel_pruning")[0](Artefact("torch", IMAGE, Use("odd"), Odd()))
     assert "\n" not in str(caught.value)
     with pytest.raises(Refusal, match="no channels to remove"):
-        plugins.load("compressor", "channel_pruning")[0](network("linear", {}), None)
+        plugins.load("compressor", "channel_pruning")[0](network("linear", {}))
 
 
 @pytest.mark.parametrize("method", ["minmax", "entropy", "percentile"])
@@ -172,13 +173,13 @@ def test_dynamic_int8_leaves_convolutions_unless_asked(plugins):
     dynamic, before = plugins.load("compressor", "dynamic_int8")[0], network("small_cnn", {"width": 8})
 
     def kinds_of(ops):
-        return {n.op_type for n in onnx.load_from_string(dynamic(before, None, ops=ops).files["model.onnx"]).graph.node}
+        return {n.op_type for n in onnx.load_from_string(dynamic(before, ops=ops).files["model.onnx"]).graph.node}
 
     kinds = {ops: kinds_of(ops) for ops in ("linear", "all")}
     assert "Conv" in kinds["linear"]
     assert "ConvInteger" not in kinds["linear"]
     assert "ConvInteger" in kinds["all"]
-    assert dynamic(before, None).facts["int8_share"] < 0.2
+    assert dynamic(before).facts["int8_share"] < 0.2
 
 
 def test_int8_accepts_an_onnx_artefact_and_refuses_a_quantised_one(plugins):
@@ -188,7 +189,7 @@ def test_int8_accepts_an_onnx_artefact_and_refuses_a_quantised_one(plugins):
     exported = Artefact("onnx", IMAGE, None, files={"model.onnx": to_onnx(before.module, x_of(IMAGE))})
     dynamic = plugins.load("compressor", "dynamic_int8")[0]
     after = dynamic(exported, None)
-    assert after.files == dynamic(before, None).files
+    assert after.files == dynamic(before).files
     with pytest.raises(Refusal, match="quantised already"):
         dynamic(after, None)
 
@@ -196,20 +197,20 @@ def test_int8_accepts_an_onnx_artefact_and_refuses_a_quantised_one(plugins):
 def test_dynamic_int8_refuses_a_network_without_matrix_products(plugins):
     net = nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten())
     with pytest.raises(Refusal, match="nothing was quantised; this graph multiplies in Conv"):
-        plugins.load("compressor", "dynamic_int8")[0](Artefact("torch", IMAGE, Use("x"), net), None)
+        plugins.load("compressor", "dynamic_int8")[0](Artefact("torch", IMAGE, Use("x"), net))
 
 
 def test_calibration_rows_come_from_train_by_the_seed_alone(world):
     data = world.data(n=120)
     train = {x.tobytes() for x in samples.read(data, "train").x["image"]}
     other = {x.tobytes() for split in ("validation", "test") for x in samples.read(data, split).x["image"]} - train
-    drawn = {seed: compress.calibration(data, 20, seed)["image"] for seed in (0, 1)}
+    drawn = {seed: compress.examples(data, 20, seed)["image"] for seed in (0, 1)}
     for rows in drawn.values():
         assert len(rows) == 20
         assert {x.tobytes() for x in rows} <= train - other
-    np.testing.assert_array_equal(drawn[0], compress.calibration(data, 20, 0)["image"])
+    np.testing.assert_array_equal(drawn[0], compress.examples(data, 20, 0)["image"])
     assert not np.array_equal(drawn[0], drawn[1])
-    assert len(compress.calibration(data, 10**6, 0)["image"]) == 60
+    assert len(compress.examples(data, 10**6, 0)["image"]) == 60
 
 
 def test_the_record_chains_costs_and_tells_of_too_few_rows(world):

@@ -5,11 +5,12 @@ import io
 from rich.console import Console
 
 from kdbench.report import table
+from kdbench.report.standings import tables
 
 
 def shown(board, *, terminal):
     out = io.StringIO()
-    table(board.standings, board.scores, Console(file=out, force_terminal=terminal, width=140, color_system=None))
+    table(tables(board.standings, board.scores), Console(file=out, force_terminal=terminal, width=140, color_system=None))
     return out.getvalue()
 
 
@@ -47,15 +48,13 @@ def test_no_standings_print_nothing(board):
     import pandas as pd
 
     out = io.StringIO()
-    table(pd.DataFrame([]), board.scores, Console(file=out))
+    table(tables(pd.DataFrame([]), board.scores), Console(file=out))
     assert out.getvalue() == ""
 
 
-def test_standings_read_back_from_their_file_print_the_same(board, report):
+def test_tables_read_back_from_their_file_print_the_same(board, report):
     import json
 
-    import pandas as pd
-
     out = io.StringIO()
-    table(pd.DataFrame(json.loads((report / "standings.json").read_text())["standings"]), board.scores, Console(file=out))
+    table(json.loads((report / "standings.json").read_text())["tables"], Console(file=out))
     assert out.getvalue() == shown(board, terminal=False)

@@ -11,9 +11,9 @@ from kdbench import Artefact, Count, compressor
 
 
 # graph="same": the network computes the same operations as before, so it need not be timed again for each setting.
-# calibration=True would give `calibration` some training examples, {input: array}.
+# A second argument named `examples` would get rows of the training split, {input: array}.
 @compressor(accepts=("torch",), gives="torch", graph="same")
-def my_compressor(artefact: Artefact, calibration: None, *, bits: Count = 8) -> Artefact:
+def my_compressor(artefact: Artefact, *, bits: Count = 8) -> Artefact:
     """Round each weight tensor to 2^bits - 1 equal steps between -max |w| and +max |w|, and keep it in float.
 
     A study of precision, not of speed: the file does not shrink. Conventions: one scale per tensor; vectors (biases, norms) stay.

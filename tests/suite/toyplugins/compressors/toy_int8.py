@@ -1,7 +1,7 @@
 from kdbench import Count, compressor
 
 
-@compressor(accepts=("torch",), gives="onnx", calibration=True)
-def toy_int8(artefact, calibration, *, calibration_rows: Count = 256, symmetric: bool = True):
+@compressor(accepts=("torch",), gives="onnx")
+def toy_int8(artefact, examples, *, calibration_rows: Count = 256, symmetric: bool = True):
     """Quantize."""
     return artefact

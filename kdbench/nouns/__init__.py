@@ -1,0 +1,49 @@
+"""The records that travel through kdbench, from the suite file to the report.
+
+Everything here is data: frozen, typed, and built from the standard library alone, so that reading a suite or planning a
+run costs no numerical library. Arrays and tensors appear only inside annotations.
+"""
+
+from kdbench.nouns.asked import Compress, Contender, Data, Fit, Gate, Load, ShiftUse, Start, Step, Suite, Task, Term, Train, Use
+from kdbench.nouns.canonical import Json, Params, canonical, digest, plain
+from kdbench.nouns.evidence import Artefact, Batch, Bundle, Edit, Outputs, Predictions, Runner, Samples, Shape, group_file
+from kdbench.nouns.planned import Cell, Job, Plan
+from kdbench.nouns.refusals import NotApplicable, Refusal, Undefined
+
+__all__ = [
+    "Artefact",
+    "Batch",
+    "Bundle",
+    "Cell",
+    "Compress",
+    "Contender",
+    "Data",
+    "Edit",
+    "Fit",
+    "Gate",
+    "Job",
+    "Json",
+    "Load",
+    "NotApplicable",
+    "Outputs",
+    "Params",
+    "Plan",
+    "Predictions",
+    "Refusal",
+    "Runner",
+    "Samples",
+    "Shape",
+    "ShiftUse",
+    "Start",
+    "Step",
+    "Suite",
+    "Task",
+    "Term",
+    "Train",
+    "Undefined",
+    "Use",
+    "canonical",
+    "digest",
+    "group_file",
+    "plain",
+]

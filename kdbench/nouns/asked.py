@@ -1,0 +1,155 @@
+"""What the user asks for: a suite and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from kdbench.nouns.canonical import Json, Params
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A plugin by name, with every parameter filled in: what `kd` or `kd: {temperature: 2}` in a suite becomes."""
+
+    name: str
+    params: Params = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One weighted loss term of a fit. `weight` may be a schedule; it counts from `start` to `stop` (shares of training)."""
+
+    method: Use
+    weight: Json = 1.0
+    start: float = 0.0
+    stop: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """The recipe of every fit that says nothing else. `select` names the checkpoint rule, which never sees the test split."""
+
+    epochs: int = 10
+    batch: int = 128
+    optimizer: str = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    nesterov: bool = False
+    schedule: str = "cosine"
+    warmup: float = 0.0
+    clip: float | None = None
+    select: str = "last"
+    precision: str = "fp32"
+    views: tuple[Use, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin from the artefact of another contender (or of `teacher`)."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Begin from a folder made elsewhere: `artefact.json` that names the model, and its weights. Audited, not trained."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Train. Without an artefact to go on from, `model` is built and initialised from the seed."""
+
+    terms: tuple[Term, ...]
+    train: Train
+    model: Use | None = None
+    teacher: str = "teacher"
+    recipe: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compress:
+    """Turn the artefact into a smaller or cheaper one."""
+
+    compressor: Use
+
+
+Step: TypeAlias = Start | Load | Fit | Compress
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A row of the leaderboard: a name and the steps that make it."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftUse:
+    """A shift of the test split at some severities (1 mild .. 5 strong)."""
+
+    shift: Use
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Which examples: a dataset, how much of it, what it is shifted by, what lies outside it, and whose results are compared."""
+
+    dataset: Use
+    limit: Mapping[str, int] = field(default_factory=dict)
+    validation: float = 0.15
+    shifts: tuple[ShiftUse, ...] = ()
+    ood: tuple[Use, ...] = ()
+    groups: tuple[str, ...] = ()
+    allow_leak: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One dataset, its teacher, and the contenders that are compared on it."""
+
+    name: str
+    data: Data
+    teacher: Contender
+    contenders: tuple[Contender, ...]
+
+    def rows(self) -> tuple[Contender, ...]:
+        """The teacher first, then the contenders: everything that is measured."""
+        return (self.teacher, *self.contenders)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A condition on the confidence bound of a number: `at_least` on its low end, `at_most` on its high end.
+
+    `of` is the number itself ("value") or its paired difference to the teacher ("delta").
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    of: str = "value"
+    slice: str = ""
+    contender: str = ""
+    task: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The whole question: validated, complete (defaults filled in), and independent of the file it came from."""
+
+    name: str
+    seeds: tuple[int, ...]
+    tasks: tuple[Task, ...]
+    targets: tuple[Use, ...]
+    axes: tuple[Use, ...]
+    gates: tuple[Gate, ...] = ()
+    resamples: int = 1000
+    min_group: int = 30
