@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from kdbench.registry import Plugins, discover
 
 if TYPE_CHECKING:
     from kdbench.execute import Site
-    from kdbench.nouns import Suite
+    from kdbench.nouns import Plan, Suite
 
 
 def suite(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,24 @@ def read(args: argparse.Namespace, plugins: Plugins) -> Suite:
     from kdbench.suite import load  # noqa: PLC0415 - commands without a suite never read one
 
     return load(args.suite, plugins, args.set, **({"cap": sys.maxsize} if args.yes else {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command was asked about: a suite, the plugins that it names, and its plan."""
+
+    suite: Suite
+    plugins: Plugins
+    plan: Plan
+
+
+def asked(args: argparse.Namespace) -> Asked:
+    """The suite that the command names, planned. Raises Refusal before anything is run."""
+    from kdbench.plan import plan  # noqa: PLC0415 - as above
+
+    found = plugins(args)
+    suite = read(args, found)
+    return Asked(suite, found, plan(suite, found, args.data))
 
 
 def site(args: argparse.Namespace) -> Site:

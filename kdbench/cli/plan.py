@@ -7,7 +7,7 @@ from collections import Counter
 
 from kdbench.cli import options
 from kdbench.nouns import Job
-from kdbench.plan import judging, plan, reasons
+from kdbench.plan import judging, reasons
 from kdbench.store import Store
 
 
@@ -22,11 +22,10 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Print the plan."""
-    plugins = options.plugins(args)
-    suite = options.read(args, plugins)
-    planned = plan(suite, plugins, args.data)
+    asked = options.asked(args)
+    suite, planned = asked.suite, asked.plan
     store = Store(args.store)
-    judged = judging(suite, planned, plugins, store.has)
+    judged = judging(suite, planned, asked.plugins, store.has)
     todo = reasons((*planned.jobs, *judged), store)
     print(f"{suite.name}: {len(planned.jobs)} jobs that make evidence, {len(suite.tasks) * len(suite.axes)} that judge it\n")
     for line in _by_stage((*planned.jobs, *judged), todo):

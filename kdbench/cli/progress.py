@@ -4,30 +4,52 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from kdbench.execute import Event
 
 
 @contextmanager
-def bar(what: str, total: int) -> Iterator[Callable[[Event], None]]:
-    """A receiver of events that draws a bar on standard error; quiet where that is no terminal, or nothing is to do."""
-    if total == 0 or not sys.stderr.isatty():
+def bar(what: str) -> Iterator[Callable[[Event], None]]:
+    """A receiver of events that draws a bar on standard error from the first job on; quiet where that is no terminal."""
+    if not sys.stderr.isatty():
         yield _failures
         return
-    from rich.console import Console  # noqa: PLC0415 - a run with nothing to do draws nothing
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
+    with ExitStack() as stack:
+        drawn: list[_Bar] = []
 
         def tell(event: Event) -> None:
-            if event.kind == "failed":
-                progress.console.print(f"failed: {event.label}: {event.reason}", markup=False, highlight=False)
-            progress.update(task, completed=event.done, description=f"{what} {event.label}"[:60])
+            if not drawn:  # a run with nothing to do draws nothing, and does not import what draws
+                drawn.append(_Bar(what, stack))
+            drawn[0].tell(event)
 
         yield tell
+
+
+class _Bar:
+    """A bar with the time left."""
+
+    def __init__(self, what: str, stack: ExitStack) -> None:
+        from rich.console import Console  # noqa: PLC0415 - only where there is a bar
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._what = what
+        self._progress = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
+        self._task = self._progress.add_task(what)
+
+    def tell(self, event: Event) -> None:
+        """Move on; say a failure at once."""
+        if event.kind == "failed":
+            self._progress.console.print(f"failed: {event.label}: {event.reason}", markup=False, highlight=False)
+        text = f"{self._what}: {event.label}"[:60]
+        self._progress.update(self._task, total=event.total, completed=event.done, description=text)
 
 
 def _failures(event: Event) -> None:

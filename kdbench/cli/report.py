@@ -7,7 +7,6 @@ import argparse
 from kdbench.cli import options
 from kdbench.cli.run import conclude
 from kdbench.execute.lock import hold
-from kdbench.plan import plan
 from kdbench.store import Store
 
 
@@ -22,8 +21,6 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Write the report; the exit code says how complete the board is."""
-    plugins = options.plugins(args)
-    suite = options.read(args, plugins)
-    planned = plan(suite, plugins, args.data)
+    asked = options.asked(args)
     with hold(args.store):
-        return conclude(args, suite, planned, plugins, Store(args.store))
+        return conclude(args, asked, Store(args.store))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from kdbench.cli import options
+from kdbench.cli.options import Asked
 from kdbench.cli.progress import bar
 from kdbench.execute import Outcome, Site, execute
 from kdbench.execute.lock import hold
 from kdbench.files import replace
-from kdbench.nouns import Job, Plan, Refusal, Suite, canonical, digest, plain
-from kdbench.plan import judging, plan
+from kdbench.nouns import Job, Refusal, canonical, digest
+from kdbench.plan import judging
 from kdbench.plan.keys import sources
-from kdbench.registry import Plugins
 from kdbench.report import FILES, render, table
 from kdbench.store import Damaged, Store
 
@@ -34,27 +35,27 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Run the suite; the exit code says how complete the board is."""
-    plugins = options.plugins(args)
-    suite = options.read(args, plugins)
-    planned = plan(suite, plugins, args.data)
+    asked = options.asked(args)
     store = Store(args.store)
     with hold(args.store):
-        if _execute("evidence", planned.jobs, store, options.site(args)).interrupted:
+        if _execute("evidence", asked.plan.jobs, store, options.site(args)).interrupted:
             return _interrupted()
-        return conclude(args, suite, planned, plugins, store)
+        return conclude(args, asked, store)
 
 
-def conclude(args: argparse.Namespace, suite: Suite, planned: Plan, plugins: Plugins, store: Store) -> int:
+def conclude(args: argparse.Namespace, asked: Asked, store: Store) -> int:
     """Judge the evidence that is there, write the report, and say where it is. The caller holds the store."""
+    folder, planned = args.reports / asked.suite.name, asked.plan
     while True:
-        judged = judging(suite, planned, plugins, store.has)
-        there = tuple(job for job in planned.jobs if store.has(job.key))  # so that a damaged one can be made again
-        if _execute("judging", (*there, *judged), store, options.site(args)).interrupted:
+        there = {job.key for job in planned.jobs if store.has(job.key)}
+        judged = judging(asked.suite, planned, asked.plugins, there.__contains__)
+        again = (job for job in planned.jobs if job.key in there)  # so that a damaged one can be made again
+        outcome = _execute("judging", (*again, *judged), store, options.site(args))
+        if outcome.interrupted:
             return _interrupted()
-        folder = args.reports / suite.name
-        missing = [job for job in (*planned.jobs, *judged) if not store.has(job.key)]
+        missing = {job.key for job in planned.jobs} - there | set(outcome.failed)
         try:
-            _report(suite, planned, judged, store, folder, plugins)
+            _report(asked, judged, store, folder, {key: store.failure(key) for key in sorted(missing)})
         except Damaged as damaged:  # found only now, when it is read: that entry alone is made again
             store.drop(damaged.key)
             continue
@@ -62,7 +63,7 @@ def conclude(args: argparse.Namespace, suite: Suite, planned: Plan, plugins: Plu
 
 
 def _execute(what: str, jobs: tuple[Job, ...], store: Store, site: Site) -> Outcome:
-    with bar(what, sum(not store.has(job.key) for job in jobs)) as tell:
+    with bar(what) as tell:
         outcome = execute(jobs, store, site, tell)
     if outcome.stopped:
         raise Refusal(outcome.stopped)
@@ -74,12 +75,11 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
-def _report(suite: Suite, planned: Plan, judged: tuple[Job, ...], store: Store, folder: Path, plugins: Plugins) -> None:
+def _report(asked: Asked, judged: tuple[Job, ...], store: Store, folder: Path, failures: Mapping[str, str]) -> None:
     """Write the report, unless the one that is there was made from exactly this."""
-    failures = {job.key: store.failure(job.key) for job in (*planned.jobs, *judged) if not store.has(job.key)}
     rooms = {"report", "assets", "sections", "judge"}
     code = sources(p for p in Path(__file__).parents[1].rglob("*.*") if p.parent.name in rooms)
-    made_from = digest([plain(suite), [plain(c) for c in planned.cells], [j.key for j in judged], failures, code])
+    made_from = digest([asked.suite, asked.plan.cells, [job.key for job in judged], failures, code])
     stamp = folder / "made_from.txt"
     whole = all((folder / name).exists() for name in FILES)
     if whole and stamp.exists() and stamp.read_text(encoding="utf-8") == made_from:
@@ -87,7 +87,7 @@ def _report(suite: Suite, planned: Plan, judged: tuple[Job, ...], store: Store, 
     from kdbench.judge import judge  # noqa: PLC0415 - pandas, only where a report is due
 
     stamp.unlink(missing_ok=True)
-    render(judge(suite, planned, judged, store, plugins), folder, plugins)
+    render(judge(asked.suite, asked.plan, judged, store, asked.plugins), folder, asked.plugins)
     replace(stamp, made_from.encode())
 
 

@@ -28,6 +28,12 @@ class Job:
     together: str = field(default="", compare=False)
     alone: bool = field(default=False, compare=False)
     label: str = field(default="", compare=False)
+    key: str = field(init=False, compare=False)
+    """64 hex digits: the sha256 of the canonical JSON of `identity`."""
+
+    def __post_init__(self) -> None:
+        """Take the key once: plans and stores ask for it all the time."""
+        object.__setattr__(self, "key", digest(self.identity()))
 
     def identity(self) -> dict[str, Json]:
         """What the key is made of."""
@@ -39,11 +45,6 @@ class Job:
             "content": self.content,
             "runtime": self.runtime,
         }
-
-    @property
-    def key(self) -> str:
-        """64 hex digits: the sha256 of the canonical JSON of `identity`."""
-        return digest(self.identity())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kdbench.nouns import Cell, Data, Job, Plan, Suite, Task, Use, digest, plain
+from kdbench.nouns import Cell, Data, Job, Params, Plan, Suite, Task, Use, digest, plain
 from kdbench.plan import keys
 from kdbench.plan.chains import Chains, Made, distinct_seeds
 from kdbench.registry import Description, Plugins
