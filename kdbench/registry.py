@@ -1,26 +1,24 @@
 """Finds plugins by listing folders, and reads what they declare without importing them.
 
-A plugin is a file: its folder says the kind, its name is the name in a suite. Signatures, defaults and facts are literals, read
-with `ast`; the file is imported only by `load`, in the process that needs it.
+A plugin is a file: its folder says the kind, its name is the name in a suite. The file is imported only by `load`, in the
+process that needs it.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kdbench.declare import Plugin
 from kdbench.nouns import Refusal
+from kdbench.signature import Description, Found, Problem, describe
 
 GROUP = "kdbench.plugins"
 FOLDERS: Mapping[str, str] = {
@@ -35,56 +33,6 @@ FOLDERS: Mapping[str, str] = {
     "target": "targets",
     "section": "sections",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """One keyword-only argument: its annotation as text, and its default (`required` where there is none)."""
-
-    name: str
-    annotation: str
-    default: Any = None
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """All that a plugin file declares. evidence: its positional arguments; companions: its other top-level functions;
-    code: the hash of its source.
-    """
-
-    kind: str
-    name: str
-    path: Path
-    origin: str
-    module: str
-    doc: str
-    evidence: tuple[str, ...]
-    params: tuple[Param, ...]
-    facts: Mapping[str, Any]
-    companions: frozenset[str]
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A plugin file, package or entry point that cannot be used, and why."""
-
-    kind: str
-    name: str
-    origin: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A plugin file seen in a folder, not yet read."""
-
-    kind: str
-    name: str
-    path: Path
-    origin: str
-    module: str
 
 
 class Plugins:
@@ -108,7 +56,7 @@ class Plugins:
         if (kind, name) not in self._found:
             raise Refusal(f"no {kind} named {name!r}{nearest(name, self.names(kind))}")
         found = self._found[kind, name]
-        result = _describe(found, found.path.stat().st_mtime_ns)
+        result = describe(found, found.path.stat().st_mtime_ns)
         if isinstance(result, Problem):
             raise Refusal(f"{kind} {name!r} ({found.path}): {result.reason}")
         return result
@@ -117,7 +65,7 @@ class Plugins:
         """Every plugin of a kind, readable or not."""
         for name in self.names(kind):
             found = self._found[kind, name]
-            yield _describe(found, found.path.stat().st_mtime_ns)
+            yield describe(found, found.path.stat().st_mtime_ns)
 
     def load(self, kind: str, name: str) -> tuple[Plugin, Any]:
         """Import the file: (the declared plugin, its module). Only for processes that may be lost."""
@@ -198,62 +146,3 @@ def _import(module: str, path: Path, kind: str) -> Any:
             del sys.modules[name]
             raise
     return sys.modules[name]
-
-
-@cache
-def _describe(found: Found, _changed: int) -> Description | Problem:
-    try:
-        source = found.path.read_bytes()
-        tree = ast.parse(source)
-        functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-        if found.name not in functions:
-            raise ValueError(f"has no function named {found.name!r}")
-        node = functions[found.name]
-        return Description(
-            found.kind,
-            found.name,
-            found.path,
-            found.origin,
-            found.module,
-            ast.get_docstring(node) or ast.get_docstring(tree) or "",
-            tuple(arg.arg for arg in (*node.args.posonlyargs, *node.args.args)),
-            tuple(_params(node)),
-            _facts(node, found.kind),
-            frozenset(functions) - {found.name},
-            _code(found.path, source),
-        )
-    except (OSError, SyntaxError, ValueError) as error:
-        return Problem(found.kind, found.name, found.origin, f"cannot be read: {str(error).splitlines()[0][:200]}")
-
-
-def _code(path: Path, source: bytes) -> str:
-    """The hash of a plugin: its file, and the private files (`_name.py`) beside it, which it may use."""
-    private = (p.read_bytes() for p in sorted(path.parent.glob("_*.py")) if p.name != "__init__.py")
-    return hashlib.sha256(b"\0".join((source, *private))).hexdigest()
-
-
-def _params(node: ast.FunctionDef) -> Iterator[Param]:
-    if node.args.vararg or node.args.kwarg:
-        raise ValueError(f"line {node.lineno}: *args and **kwargs declare no parameters; name them")
-    for arg, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
-        if arg.annotation is None:
-            raise ValueError(f"line {arg.lineno}: parameter {arg.arg!r} has no type")
-        value = None if default is None else _literal(default, f"default of {arg.arg!r}")
-        yield Param(arg.arg, ast.unparse(arg.annotation), value, default is None)
-
-
-def _facts(node: ast.FunctionDef, kind: str) -> Mapping[str, Any]:
-    for decorator in node.decorator_list:
-        call = decorator if isinstance(decorator, ast.Call) else None
-        named = call.func if call else decorator
-        if (isinstance(named, ast.Name) and named.id == kind) or (isinstance(named, ast.Attribute) and named.attr == kind):
-            keywords = call.keywords if call else []
-            return {k.arg: _literal(k.value, f"@{kind}({k.arg}=...)") for k in keywords if k.arg}
-    raise ValueError(f"line {node.lineno}: {node.name} is not decorated with @{kind}(...)")
-
-
-def _literal(node: ast.expr, what: str) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        raise ValueError(f"line {node.lineno}: the {what} must be a literal") from None

@@ -22,7 +22,8 @@ from kdbench.cli.terminal import bold, clean, styled
 from kdbench.execute import Site, host
 from kdbench.execute.pool import Pool
 from kdbench.nouns import Refusal
-from kdbench.registry import FOLDERS, Plugins, Problem
+from kdbench.registry import FOLDERS, Plugins
+from kdbench.signature import Problem
 from kdbench.stages.host import fingerprint
 from kdbench.store import Damaged, Missing, Store
 

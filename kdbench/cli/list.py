@@ -12,7 +12,8 @@ from typing import Any
 from kdbench.cli import options
 from kdbench.cli.terminal import bold, clean, styled
 from kdbench.nouns import Refusal
-from kdbench.registry import FOLDERS, Description, Plugins, Problem, nearest
+from kdbench.registry import FOLDERS, Plugins, nearest
+from kdbench.signature import Description, Problem
 
 
 def add(subparsers: Any) -> None:

@@ -13,7 +13,8 @@ from kdbench.cli.list import kind_named, kinds_of
 from kdbench.cli.terminal import bold, clean, styled
 from kdbench.declare import RANGES, Range
 from kdbench.nouns import Refusal
-from kdbench.registry import FOLDERS, Description, Param, Plugins, nearest
+from kdbench.registry import FOLDERS, Plugins, nearest
+from kdbench.signature import Description, Param
 
 
 def add(subparsers: Any) -> None:

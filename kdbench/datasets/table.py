@@ -43,38 +43,43 @@ def table(  # noqa: PLR0913 - each is a key that the user may set
     id: a column of unique texts (by default the row number). cluster: a column, e.g. a person, whose rows stay together.
     alike: say true where different records may have equal features, so that equal rows are no copies.
     """
-    sheet = read_sheet(root, path)
-    taken = {
-        name: role
-        for role, name in (("label", label), ("split", split), ("id", id), ("cluster", cluster))
-        if name or role == "label"
-    }
-    for name, role in (*taken.items(), *((g, "groups") for g in groups or ())):
+    sheet, grouped = read_sheet(root, path), groups or []
+    roles = {"label": label, "split": split, "id": id, "cluster": cluster}
+    plain, text = _features(sheet, features, categorical, _taken(sheet, roles, grouped), [] if use_groups else grouped)
+    x = {"numeric": numbers(sheet, plain, missing == "impute"), "categorical": texts(sheet, text)}
+    y, classes = _labels(sheet, label, positive)
+    ids = _column(sheet, id) if id else np.array([str(i + 1) for i in range(sheet.rows)])
+    held = {g: _column(sheet, g) for g in grouped}
+    splits = _split(sheet, split) if split else None
+    whole = _column(sheet, cluster) if cluster else None
+    columns = {"numeric": tuple(plain), "categorical": tuple(text)}
+    named = (classes, licence, path, held, splits, whole, columns, positive or None, alike, _mapping(classes))
+    return Samples("table", x, y, ids, *named)
+
+
+def _taken(sheet: Sheet, roles: dict[str, str], groups: list[str]) -> dict[str, str]:
+    """The columns that a model must not see, with their roles. Raises Refusal for a column that is not there."""
+    taken = {name: role for role, name in roles.items() if name or role == "label"}
+    for name, role in (*taken.items(), *((g, "groups") for g in groups)):
         sheet.column(name, role)
-    hidden = set(taken) | (set() if use_groups else set(groups or ()))
-    chosen = [c for c in sheet.columns if c not in hidden] if features is None else features
+    return taken
+
+
+def _features(
+    sheet: Sheet, features: list[str] | None, categorical: list[str] | None, taken: dict[str, str], hidden: list[str]
+) -> tuple[list[str], list[str]]:
+    """The numeric and the categorical features."""
+    chosen = [c for c in sheet.columns if c not in taken and c not in hidden] if features is None else features
     _check_features(sheet, chosen, categorical or [], taken)
     text = [c for c in chosen if not looks_numeric(sheet.column(c, "features"))] if categorical is None else categorical
-    plain = [c for c in chosen if c not in text]
+    return [c for c in chosen if c not in text], text
+
+
+def _labels(sheet: Sheet, label: str, positive: str) -> tuple[np.ndarray, tuple[str, ...]]:
     y, classes = labels(sheet, label)
     if positive and positive not in classes:
         raise Refusal(f"{sheet.path}: positive: no label {positive!r} (allowed: {', '.join(map(repr, classes[:20]))})")
-    return Samples(
-        "table",
-        {"numeric": numbers(sheet, plain, missing == "impute"), "categorical": texts(sheet, text)},
-        y,
-        _column(sheet, id) if id else np.array([str(i + 1) for i in range(sheet.rows)]),
-        classes,
-        licence,
-        path,
-        {g: _column(sheet, g) for g in groups or ()},
-        _split(sheet, split) if split else None,
-        _column(sheet, cluster) if cluster else None,
-        {"numeric": tuple(plain), "categorical": tuple(text)},
-        positive or None,
-        alike,
-        _mapping(classes),
-    )
+    return y, classes
 
 
 def _mapping(classes: tuple[str, ...]) -> tuple[str, ...]:

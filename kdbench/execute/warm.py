@@ -24,7 +24,7 @@ def choose(jobs: Iterable[Job], package: str, folders: Sequence[Path]) -> list[s
     pending = list(jobs)
     stages = sorted({job.stage for job in pending})
     own = package == "kdbench.stages"
-    wanted = {name for stage in stages if own and stage in STAGES for name in STAGES[stage].runtime}
+    wanted = {name for name in HEAVY if own and any(f"{name} " in job.runtime for job in pending)}
     if "onnxruntime" in wanted and not _targets_need(pending, folders, "onnxruntime"):
         wanted.discard("onnxruntime")
     if own:
@@ -35,15 +35,16 @@ def choose(jobs: Iterable[Job], package: str, folders: Sequence[Path]) -> list[s
 def heat(names: Sequence[str]) -> None:
     """Import them. What cannot be imported is left to the job that needs it, which will say why.
 
-    A stage module may name more modules in `WARM`. Objects are frozen, so that the collector of a child does not copy the
-    server's memory page by page.
+    A stage module may name more modules in `WARM`, of packages that are wanted anyway. Objects are frozen, so that the
+    collector of a child does not copy the server's memory page by page.
     """
     for name in names:
         with contextlib.suppress(Exception):
             module = importlib.import_module(name)
             for more in getattr(module, "WARM", ()):
-                with contextlib.suppress(Exception):
-                    importlib.import_module(more)
+                if more.partition(".")[0] in sys.modules:
+                    with contextlib.suppress(Exception):
+                        importlib.import_module(more)
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kdbench.nouns import Job, Plan, Suite
-from kdbench.registry import Description, Plugins, discover
+from kdbench.registry import Plugins, discover
+from kdbench.signature import Description
 from kdbench.store import Store
 
 if TYPE_CHECKING:

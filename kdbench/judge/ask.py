@@ -11,7 +11,8 @@ import numpy as np
 
 from kdbench.judge import requires
 from kdbench.nouns import Params
-from kdbench.registry import Description, Plugins
+from kdbench.registry import Plugins
+from kdbench.signature import Description
 
 
 def metric_id(description: Description, params: Params) -> str:

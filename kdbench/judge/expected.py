@@ -10,7 +10,8 @@ from kdbench.judge.ask import metric_id
 from kdbench.judge.measurements import KINDS
 from kdbench.judge.rows import OVER_SEEDS
 from kdbench.nouns import Cell, Job, Plan, Suite, Use
-from kdbench.registry import Description, Plugins
+from kdbench.registry import Plugins
+from kdbench.signature import Description
 from kdbench.store import Store
 
 PLACE = ("task", "contender", "target", "metric", "shift", "severity")

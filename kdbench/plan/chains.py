@@ -68,14 +68,15 @@ class Chains:
         except (ValueError, AttributeError):
             raise Refusal(f"load: {path}/artefact.json: not a JSON object") from None
         spec: Params = {"path": str(path)}
-        job = self._add(Job("load", spec, {"data": self._data}, keys.code("load"), content, keys.runtime("load")), contender.name)
+        job = Job("load", spec, {"data": self._data}, keys.code("load"), content, keys.runtime("load", runtime))
+        job = self._add(job, contender.name)
         return Made(job.key, runtime, digest(content))
 
     def _compress(self, step: Compress, before: Made, contender: Contender, seed: int) -> Made:
         plugin = self._plugins.get("compressor", step.compressor.name)
         spec = {"compressor": plain(step.compressor), "seed": seed if "examples" in plugin.evidence else 0}
         needs = {"data": self._data, "artefact": before.key}
-        job = Job("compress", spec, needs, keys.code("compress", plugin), "", keys.runtime("compress"))
+        job = Job("compress", spec, needs, keys.code("compress", plugin), "", keys.runtime("compress", before.runtime))
         key = self._add(job, f"{contender.name}, seed {seed}").key
         graphs = {"same": before.graph, "parameters": digest([before.graph, plain(step.compressor)]), "weights": digest(key)}
         return Made(key, plugin.facts.get("gives", "torch"), graphs[plugin.facts.get("graph", "parameters")])

@@ -9,7 +9,8 @@ from pathlib import Path
 from kdbench.nouns import Cell, Data, Job, Params, Plan, Suite, Task, Use, digest, plain
 from kdbench.plan import keys
 from kdbench.plan.chains import Chains, Made, distinct_seeds
-from kdbench.registry import Description, Plugins
+from kdbench.registry import Plugins
+from kdbench.signature import Description
 from kdbench.stages.host import fingerprint
 
 PAIRS = 60
@@ -120,14 +121,15 @@ class _TaskPlan:
     def _size(self, made: Made, seat: Cell) -> Job:
         needs = {"data": self._data, "artefact": made.key}
         label = f"{self._task.name}: size {seat.contender}, seed {seat.seed}"
-        return self._add(Job("size", {}, needs, keys.code("size"), "", keys.runtime("size"), together=made.key, label=label))
+        runtime = keys.runtime("size", made.runtime)
+        return self._add(Job("size", {}, needs, keys.code("size"), "", runtime, together=made.key, label=label))
 
     def _predict(self, made: Made, use: Use, target: Description, one: Set, together: str) -> Job:
         spec = {"target": plain(use), "split": one.split}
         needs = {"data": one.samples, "artefact": made.key}
         where = " ".join(filter(None, (one.shift or one.split, str(one.severity or ""))))
         label = f"{self._task.name}: predict {made.key[:8]} on {use.name}, {where}"
-        code, runtime = keys.code("predict", target), keys.runtime("predict")
+        code, runtime = keys.code("predict", target), keys.runtime("predict", made.runtime)
         return self._add(Job("predict", spec, needs, code, "", runtime, together=together, label=label))
 
     def _parity(self, cell: Cell, made: Made, use: Use, target: Description, together: str) -> Cell:
@@ -140,7 +142,7 @@ class _TaskPlan:
             return replace(cell, reason=why)
         needs = {"data": self._data, "artefact": made.key}
         label = f"{self._task.name}: parity {made.key[:8]} on {use.name}"
-        code, runtime = keys.code("parity", target), keys.runtime("parity")
+        code, runtime = keys.code("parity", target), keys.runtime("parity", made.runtime)
         job = Job("parity", {"target": plain(use)}, needs, code, "", runtime, together=together, label=label)
         return replace(cell, key=self._add(job).key)
 
@@ -152,7 +154,7 @@ class _TaskPlan:
             spec |= {"reference": self._teacher.graph, "pairs": PAIRS, "null": made.graph == self._teacher.graph}
             uses["reference"] = (self._teacher.key,)
         label = f"{self._task.name}: {stage} of graph {made.graph[:8]} on {use.name}"
-        code, runtime = keys.code(stage, target), keys.runtime(stage)
+        code, runtime = keys.code(stage, target), keys.runtime(stage, made.runtime)
         return self._add(Job(stage, spec, {}, code, "", runtime, uses, alone=stage == "latency", label=label))
 
     def _add(self, job: Job) -> Job:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from kdbench.nouns import Params, Refusal, digest
-from kdbench.registry import Description
+from kdbench.signature import Description
 from kdbench.stages import STAGES
 
 
@@ -21,10 +21,15 @@ def code(stage: str, *plugins: Description) -> str:
     return digest([STAGES[stage].version, sorted(p.code for p in plugins)])
 
 
+BUILT_IN = ("torch", "onnx")
+"""The runtimes of artefacts that kdbench itself opens; what opens any other is the plugin that it belongs to."""
+
+
 @cache
-def runtime(stage: str) -> str:
-    """major.minor of the packages that make the evidence of a stage: "torch 2.13, onnxruntime 1.31"."""
-    return ", ".join(f"{name} {_version(name)}" for name in STAGES[stage].runtime)
+def runtime(stage: str, artefact: str = "torch") -> str:
+    """major.minor of the packages that make the evidence of a stage from an artefact: "torch 2.13, onnxruntime 1.31"."""
+    names = STAGES[stage].runtime if artefact in BUILT_IN else ()
+    return ", ".join(f"{name} {_version(name)}" for name in names)
 
 
 def files(dataset: Description, params: Params, root: Path | None) -> str:

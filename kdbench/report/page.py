@@ -15,9 +15,10 @@ import vl_convert
 from markupsafe import Markup
 
 from kdbench.nouns import Refusal
-from kdbench.registry import Description, Plugins
+from kdbench.registry import Plugins
 from kdbench.report.tables import asset, environment
 from kdbench.report.words import clean, plural
+from kdbench.signature import Description
 
 if TYPE_CHECKING:
     from kdbench.judge.board import Board

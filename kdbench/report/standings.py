@@ -14,7 +14,9 @@ HEADS = ("rank", "contender", "metric", "95 % interval", "minus teacher", "laten
 
 def tables(standings: pd.DataFrame, scores: pd.DataFrame) -> list[dict[str, Any]]:
     """One table {title, heads, rows} for each task and target. Text is stripped of control characters."""
-    out = []
+    out: list[dict[str, Any]] = []
+    if standings.empty:
+        return out
     for view in views(scores, standings):
         of = standings[(standings["task"] == view.task) & (standings["target"] == view.target)]
         if of.empty:

@@ -16,7 +16,8 @@ from typing import Any
 
 from kdbench.declare import RANGES
 from kdbench.nouns import Artefact, Job, Json, Refusal, Shape, Use
-from kdbench.registry import Param, Plugins, nearest
+from kdbench.registry import Plugins, nearest
+from kdbench.signature import Param
 from kdbench.stages import Place, artefacts, samples
 from kdbench.stages.artefacts import ARTEFACT, EDITS, WEIGHTS
 from kdbench.store import Draft, Entry

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from kdbench.nouns import Job, Refusal, canonical
-from kdbench.registry import Description
+from kdbench.signature import Description
 from kdbench.stages import Place
 from kdbench.stages.samples import SPLITS, Rows, raw, ready, write
 from kdbench.store import Draft, Entry

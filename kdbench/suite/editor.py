@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from kdbench.nouns import Data, Gate, Refusal, Suite, Train
-from kdbench.registry import Description, Param, Plugins
+from kdbench.registry import Plugins
+from kdbench.signature import Description, Param
 from kdbench.suite.axes import SEEDS
 from kdbench.suite.blocks import DATA, GATE, SCHEDULE, SCHEDULE_DEFAULTS, SPLITS, SUITE, TRAIN, Key, defaults
 from kdbench.suite.kinds import Kind, numeric

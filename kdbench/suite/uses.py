@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from kdbench.nouns import Json, Refusal, Use
-from kdbench.registry import Description, Param, Plugins, nearest
+from kdbench.registry import Plugins, nearest
+from kdbench.signature import Description, Param
 from kdbench.suite.cursor import Cursor
 from kdbench.suite.kinds import Kind, describe, number, numeric, parse
 from kdbench.suite.nodes import of

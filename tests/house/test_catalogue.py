@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from kdbench.cli.show import allowed
-from kdbench.registry import FOLDERS, Description
+from kdbench.registry import FOLDERS
+from kdbench.signature import Description
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

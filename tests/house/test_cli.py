@@ -14,7 +14,8 @@ import pytest
 from kdbench import Refusal, cli
 from kdbench.cli import COMMANDS, main, terminal
 from kdbench.cli.show import allowed
-from kdbench.registry import FOLDERS, Param
+from kdbench.registry import FOLDERS
+from kdbench.signature import Param
 
 COMMAND_FILES = [p.stem for p in Path(cli.__file__).parent.glob("*.py") if "def add(" in p.read_text(encoding="utf-8")]
 

@@ -11,7 +11,8 @@ import pytest
 
 from kdbench.cli import main
 from kdbench.cli.init import KINDS, STARTERS
-from kdbench.registry import FOLDERS, Description, discover
+from kdbench.registry import FOLDERS, discover
+from kdbench.signature import Description
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_the_starter_compressor_leaves_few_values_and_the_original_alone(starter
 
     module = torch.nn.Linear(20, 10)
     before = module.weight.clone()
-    after = starter("compressor")(Artefact("torch", Shape("table", {"numeric": (20,)}, 10), module=module), None, bits=3).module
+    after = starter("compressor")(Artefact("torch", Shape("table", {"numeric": (20,)}, 10), module=module), bits=3).module
     assert torch.equal(module.weight, before)
     assert len(after.weight.unique()) <= 2**3 - 1
     assert (after.weight - before).abs().max() <= before.abs().max() / 3 / 2 + 1e-6

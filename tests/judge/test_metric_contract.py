@@ -13,7 +13,8 @@ from kdbench import NotApplicable
 from kdbench.judge import requires
 from kdbench.judge.evidence import take
 from kdbench.judge.measurements import KINDS
-from kdbench.registry import Description, discover
+from kdbench.registry import discover
+from kdbench.signature import Description
 
 PLUGINS = discover()
 FOUND = [d for d in PLUGINS.describe("metric") if isinstance(d, Description)]

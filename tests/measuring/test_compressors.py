@@ -188,10 +188,10 @@ def test_int8_accepts_an_onnx_artefact_and_refuses_a_quantised_one(plugins):
     before = network("mlp", {"width": 16})
     exported = Artefact("onnx", IMAGE, None, files={"model.onnx": to_onnx(before.module, x_of(IMAGE))})
     dynamic = plugins.load("compressor", "dynamic_int8")[0]
-    after = dynamic(exported, None)
+    after = dynamic(exported)
     assert after.files == dynamic(before).files
     with pytest.raises(Refusal, match="quantised already"):
-        dynamic(after, None)
+        dynamic(after)
 
 
 def test_dynamic_int8_refuses_a_network_without_matrix_products(plugins):

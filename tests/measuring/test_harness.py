@@ -85,7 +85,7 @@ def test_task_through_a_runner_equals_torch(plugins, letters, name):
 
 
 def test_an_int8_model_is_scored_as_int8(plugins, letters):
-    int8 = plugins.load("compressor", "dynamic_int8")[0](letters, None)
+    int8 = plugins.load("compressor", "dynamic_int8")[0](letters)
     lm, runner = model(plugins, int8, "ort_cpu")
     assert runner.facts["precision"] == "int8"
     found = scores(run_tasks(lm, [task()]))

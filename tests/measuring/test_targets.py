@@ -86,7 +86,7 @@ def test_facts_tell_what_really_runs(plugins):
     ort_cpu = plugins.load("target", "ort_cpu")[0]
     facts = ort_cpu(artefact, x).facts
     assert (facts["provider"], facts["precision"], facts["int8_operators"]) == ("CPUExecutionProvider", "float32", 0)
-    int8 = plugins.load("compressor", "dynamic_int8")[0](artefact, None)
+    int8 = plugins.load("compressor", "dynamic_int8")[0](artefact)
     assert ort_cpu(int8, x).facts["precision"] == "int8"
     assert plugins.load("target", "torch_cpu")[0](network("small_cnn", {}), x).facts["layout"] == "channels_last"
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from kdbench.registry import Description, discover
+from kdbench.registry import discover
+from kdbench.signature import Description
 from kdbench.suite.cursor import Cursor
 from kdbench.suite.kinds import Mismatch, convert, describe, numeric, parse
 from kdbench.suite.nodes import of, scalar

@@ -107,7 +107,7 @@ def test_half_precision_weights_are_read_as_float32(where, data, folder, net, fo
     ('{"model": {"small_cnn": {}}, "model": {"wrn": {}}}', "a key stands twice"),
     ('{"model": {"small_cnn": {"width": NaN}}}', "NaN is not JSON"),
     ("[" * 100_000, "not plain JSON"),
-    ('{"model": {"small_cnn": {"width": 8}}, "runtime": "pickle"}', "runtime 'pickle' cannot be loaded"),
+    ('{"model": {"small_cnn": {"width": 8}}, "runtime": "pickle"}', "files must list the names of the files of a pickle"),
     ('{"model": {"small_cnn": {"width": 8}}, "classes": ["1", "0", "2", "3", "4", "5", "6", "7", "8", "9"]}',
      "classes are in another order"),
     ('{"model": {"small_cnn": {"width": 8}}, "shape": {"kind": "image", "inputs": {"image": [1, 8, 8]}, "classes": 5}}',
