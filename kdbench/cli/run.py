@@ -46,14 +46,14 @@ def run(args: argparse.Namespace) -> int:
 def conclude(args: argparse.Namespace, asked: Asked, store: Store) -> int:
     """Judge the evidence that is there, write the report, and say where it is. The caller holds the store."""
     folder, planned = args.reports / asked.suite.name, asked.plan
+    made = {job.key for job in planned.jobs if store.has(job.key)}
+    again = [job for job in planned.jobs if job.key in made]  # so that one that turns out to be damaged can be made again
     while True:
-        there = {job.key for job in planned.jobs if store.has(job.key)}
-        judged = judging(asked.suite, planned, asked.plugins, there.__contains__)
-        again = (job for job in planned.jobs if job.key in there)  # so that a damaged one can be made again
+        judged = judging(asked.suite, planned, asked.plugins, made.__contains__)
         outcome = _execute("judging", (*again, *judged), store, options.site(args))
         if outcome.interrupted:
             return _interrupted()
-        missing = {job.key for job in planned.jobs} - there | set(outcome.failed)
+        missing = {job.key for job in planned.jobs} - made | set(outcome.failed)
         try:
             _report(asked, judged, store, folder, {key: store.failure(key) for key in sorted(missing)})
         except Damaged as damaged:  # found only now, when it is read: that entry alone is made again

@@ -22,7 +22,7 @@ from kdbench.judge.rows import COLUMNS, OVER_SEEDS
 from kdbench.judge.score import CURVE_COLUMNS
 from kdbench.nouns import Job, Plan, Suite
 from kdbench.registry import Plugins
-from kdbench.store import Damaged, Entry, Missing, Store
+from kdbench.store import Entry, Missing, Store
 
 WHOLE = ("seed", "severity", "n")
 NUMBERS = ("value", "low", "high", "teacher", "delta", "delta_low", "delta_high")
@@ -75,7 +75,7 @@ def assemble(
 def _open(store: Store, key: str) -> Entry | None:
     try:
         return store.open(key)
-    except (Missing, Damaged):
+    except Missing:
         return None
 
 

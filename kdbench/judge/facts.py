@@ -9,7 +9,7 @@ import pandas as pd
 
 from kdbench.entry import manifest_of
 from kdbench.nouns import Job, Suite
-from kdbench.store import Damaged, Missing, Store
+from kdbench.store import Missing, Store
 
 
 def facts(
@@ -34,14 +34,14 @@ def _made(store: Store, key: str) -> Mapping[str, Any]:
     """What the manifest says about the process that made an entry; read once, unchecked: it is shown, not judged."""
     try:
         return dict(manifest_of(store.place(key), key).get("made", {}))
-    except (Missing, Damaged):
+    except Missing:
         return {}
 
 
 def _data(store: Store, key: str) -> dict[str, Any]:
     try:
         meta = store.open(key).json("meta.json")
-    except (Missing, Damaged):
+    except Missing:
         return {}
     names = ("kind", "n", "classes", "positive", "groups", "clustered", "licence", "source", "notes", "content")
     return {name: meta[name] for name in names if name in meta}

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from kdbench.nouns import Compress, Contender, Fit, Load, Plan, Start, Suite, Task, Term, Train, Use, canonical
-from kdbench.store import Damaged, Missing, Store
+from kdbench.store import Missing, Store
 
 COLUMNS = ("task", "contender", "key", "value")
 
@@ -80,7 +80,7 @@ def _recorded(task: Task, contender: Contender, plan: Plan, store: Store) -> dic
         if cell.evidence == "cost" and (cell.task, cell.contender) == (task.name, contender.name) and cell.key:
             try:
                 record = store.open(cell.key).json("record.json")
-            except (Missing, Damaged, OSError, ValueError):
+            except Missing:
                 continue
             return dict(_facts(record))
     return {}

@@ -39,7 +39,8 @@ def distinct(readings: Sequence[Reading]) -> list[Reading]:
 
 
 def checkpoint(reading: Reading) -> Estimate:
-    """One checkpoint: only examples vary. Percentile bootstrap (Efron 1979); Wilson's score interval for a share of examples,
+    """One checkpoint: only examples vary. Percentile bootstrap (Efron 1979), moved by its bias: a calibration error, say, grows
+    under resampling, and the plain percentiles can leave out the value itself. Wilson's score interval for a share of examples,
     which has a width even where all are right; and for two checkpoints that never differ, the rule of three.
     """
     if reading.draws is None:
@@ -53,7 +54,9 @@ def checkpoint(reading: Reading) -> Estimate:
         high = 1 - ((1 - LEVEL) / 2) ** (1 / reading.n)
         low = -high
     else:
-        low, high = (float(q) for q in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+        bias = float(draws.mean()) - reading.value
+        low, high = (float(q) - bias for q in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+        low, high = min(low, reading.value), max(high, reading.value)
     return Estimate(reading.value, low, high)
 
 
@@ -117,7 +120,7 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     """Wilson's score interval (1927) of a share of n independent examples."""
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding must not leave out the share
 
 
 def _floor(reading: Reading, draws: np.ndarray) -> float:

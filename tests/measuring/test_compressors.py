@@ -79,8 +79,8 @@ def test_magnitude_pruning_equals_torch_prune(plugins, sparsity):
 
 def test_pruning_again_keeps_the_first_mask(plugins):
     again = plugins.load("compressor", "magnitude_pruning")[0]
-    once = again(network("small_cnn", {"width": 8}), None, sparsity=0.5)
-    twice = again(once, None, sparsity=0.8)
+    once = again(network("small_cnn", {"width": 8}), sparsity=0.5)
+    twice = again(once, sparsity=0.8)
     first, both = masks(once.edits), masks(twice.edits)
     assert all(not both[name][~first[name]].any() for name in first)
 

@@ -11,7 +11,7 @@ from kdbench import Artefact, Runner, target
 
 
 @target(accepts=("toy",), reference=True, timed=False)
-def toy_cpu(artefact: Artefact, example: Mapping[str, np.ndarray]) -> Runner:
+def numpy_line(artefact: Artefact, example: Mapping[str, np.ndarray]) -> Runner:
     """Logits (-z, z), where z is linear in the two coordinates."""
     model = {name: np.asarray(values) for name, values in json.loads(artefact.files["model.json"]).items()}
 
