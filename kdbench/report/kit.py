@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from kdbench.report.figures import Spec, as_json, axis, axis_title, dots, figure, look, plain, values
 from kdbench.report.pick import View, contenders, each, measured, over_seeds, place, short, titled, views
-from kdbench.report.tables import Cell, Column, Row, grid, missing, value_cell
+from kdbench.report.tables import Cell, Column, Row, absent, grid, missing, value_cell
 from kdbench.report.words import clean, count, difference, interval, labels, number, plural, ranks, stated, unit_title
 
 
@@ -54,7 +54,7 @@ def name_cell(name: object, small: str = "") -> Cell:
 
 
 __all__ = [
-    "Cell", "Column", "Markup", "Row", "Spec", "View", "against_teacher", "as_json", "axis", "axis_title", "clean",
+    "Cell", "Column", "Markup", "Row", "Spec", "View", "absent", "against_teacher", "as_json", "axis", "axis_title", "clean",
     "contenders", "count", "difference", "dots", "each", "escape", "figure", "grid", "interval", "labels", "look", "measured",
     "missing", "name_cell", "note", "number", "over_seeds", "panels", "place", "plain", "plural", "ranks", "short", "stated",
     "titled", "unit_title", "value_cell", "values", "views",

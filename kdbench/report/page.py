@@ -55,7 +55,7 @@ def page(board: Board, plugins: Plugins) -> str:
     suite = board.suite
     size = [
         plural(len(suite.tasks), "task"),
-        plural(len({c.name for t in suite.tasks for c in t.contenders}), "contender"),
+        plural(sum(len(t.contenders) for t in suite.tasks), "contender"),
         plural(len(suite.seeds), "seed"),
         plural(len(suite.targets), "target"),
     ]

@@ -79,6 +79,13 @@ def value_cell(row: object, *, small: str | None = None, delta: tuple[str, str, 
     return missing(status if status != "ok" else "undefined", reason)
 
 
+def absent(main: object) -> Cell:
+    """A cell whose row does not exist: the reason is that of the contender's main number, where that is missing too."""
+    if main is not None and math.isnan(getattr(main, "value", math.nan)) and getattr(main, "status", "ok") != "ok":
+        return value_cell(main)
+    return missing("not measured", "no evidence of this kind was asked for")
+
+
 def missing(status: str, reason: str = "") -> Cell:
     """A cell without a number says what it is instead, and why."""
     return Cell(mark=clean(status, 24) or "undefined", tip=clean(reason) or "no reason was recorded")

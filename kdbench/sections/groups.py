@@ -94,5 +94,5 @@ def _table(rows: pd.DataFrame, column: str, label: dict[str, str]) -> Any:
 
 def _cell(row: Any, *, teacher: bool) -> Any:
     if row is None:
-        return kit.missing("not measured")
+        return kit.absent(None)
     return kit.value_cell(row, delta=("", "", "") if teacher else kit.against_teacher(row))

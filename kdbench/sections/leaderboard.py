@@ -48,7 +48,7 @@ def _table(view: Any, standings: pd.DataFrame, names: dict[str, str], headline: 
     rows = []
     for name in (n for n in order if n in present):
         cells = [_name(name, names, place.get(name)), _rank(place.get(name), name)]
-        cells += [_cell(rows_of[key].get(name)) for key, _, _ in wanted]
+        cells += [_cell(rows_of[key].get(name), place.get(name)) for key, _, _ in wanted]
         rows.append(kit.Row(cells, pinned=name == "teacher"))
     return str(kit.grid(columns, rows, f"Leaderboard of {view.task} on {view.target}", tools=True))
 
@@ -101,7 +101,8 @@ def _heading(title: str, shift: str, piece: str) -> str:
 def _name(name: str, names: dict[str, str], row: Any) -> Any:
     small = "the reference" if name == "teacher" else ""
     if row is not None and not row.complete:
-        return kit.Cell(names[name], small="incomplete", tip=kit.clean(row.reason) or "some evidence is missing", kind="gone")
+        small = "does not run here" if row.status == "not applicable" else "incomplete"
+        return kit.Cell(names[name], small=small, tip=kit.clean(row.reason) or "some evidence is missing", kind="gone")
     return kit.name_cell(name if names[name] == kit.clean(name, 40) else names[name], small)
 
 
@@ -113,9 +114,9 @@ def _rank(row: Any, name: str) -> Any:
     return kit.Cell(kit.ranks(row.rank_low, row.rank_high), float(row.rank_low) + float(row.rank_high) / 1000)
 
 
-def _cell(row: Any) -> Any:
+def _cell(row: Any, main: Any) -> Any:
     if row is None:
-        return kit.missing("not measured", "no evidence of this kind was asked for or could be made for this row")
+        return kit.absent(main)
     if row.contender == "teacher" or row.axis == "export":
         return kit.value_cell(row)
     if row.axis in COST:

@@ -111,6 +111,6 @@ def _table(view: Any, rows: pd.DataFrame, shifts: list[str], label: dict[str, st
             for s in ("", *means):
                 row = held.get((name, s))
                 change = kit.against_teacher(row) if row is not None and name != "teacher" else ("", "", "")
-                cells.append(kit.value_cell(row, delta=change) if row is not None else kit.missing("not measured"))
+                cells.append(kit.value_cell(row, delta=change) if row is not None else kit.absent(held.get((name, ""))))
             out.append(kit.Row(cells, pinned=name == "teacher"))
     return str(kit.grid(columns, out, f"{view.task}: means over severities, by shift"))

@@ -14,7 +14,7 @@ from kdbench import kit, section
 def summary(scores: pd.DataFrame, standings: pd.DataFrame, gates: pd.DataFrame, facts: Mapping[str, Any], suite: Any) -> str:
     """Headline findings in plain words: every sentence counts verdicts of the standings, none is a new judgement."""
     tiles = [
-        (len({c.name for t in suite.tasks for c in t.contenders}), "contender"),
+        (sum(len(t.contenders) for t in suite.tasks), "contender"),
         (len(suite.tasks), "task"),
         (len(suite.seeds), "seed"),
         (len(suite.targets), "target"),
@@ -110,8 +110,16 @@ def _fastest(view: Any) -> Any:
 
 
 def _missing(of: pd.DataFrame) -> Any:
+    """Rows that cannot run on this target, and rows that should have run and are not whole: only the latter are bad."""
     gone = of[~of["complete"].astype(bool)]
-    if gone.empty:
-        return ""
-    names = ", ".join(kit.clean(n, 30) for n in gone["contender"])
-    return kit.Markup('<span class="bad">{} incomplete:</span> {}.').format(kit.plural(len(gone), "row"), names)
+    elsewhere = gone["status"] == "not applicable"
+    said = [
+        (gone[elsewhere], "<span>{} cannot run here:</span> {}."),
+        (gone[~elsewhere], '<span class="bad">{} incomplete:</span> {}.'),
+    ]
+    parts = [
+        kit.Markup(text).format(kit.plural(len(rows), "row"), ", ".join(kit.clean(n, 30) for n in rows["contender"]))
+        for rows, text in said
+        if len(rows)
+    ]
+    return kit.Markup(" ").join(parts)
