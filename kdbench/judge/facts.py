@@ -53,7 +53,8 @@ def _warnings(suite: Suite, tasks: Mapping[str, Any], over: pd.DataFrame) -> Ite
     if len(suite.seeds) == 1:
         yield "one seed: the intervals and ranks are about these checkpoints, not about the methods"
     noisy = over[over["status"] == "noisy"].drop_duplicates(["task", "contender", "target", "reason"])
-    yield from (f"{r.task}: {r.contender} on {r.target}: {r.title}: {r.reason}" for r in noisy.itertuples())
+    for (task, target, title, reason), rows in noisy.groupby(["task", "target", "title", "reason"], sort=False):
+        yield f"{task} on {target}: {title} is noisy for {', '.join(rows['contender'])}: {reason}"
     broken = over[over["status"].isin(["failed", "partial"]) & (over["slice"] == "")].drop_duplicates(
         ["task", "contender", "reason"]
     )

@@ -80,7 +80,8 @@ def _row(spot: Spot, readings: Sequence[Reading], teachers: Sequence[Reading], a
     if spot.contender != "teacher" and about.compared and teachers:
         pairs = [difference(r, t) for r, t in zip(readings, teachers, strict=True)]
         delta = over(pairs) if spot.seed == OVER_SEEDS else checkpoint(pairs[0])
-    status, reason = _status(spot, readings, value.seeds)
+    measured = about.facts.get("form") == "measured"  # says nothing about examples
+    status, reason = _status(spot, readings, 0 if measured else value.seeds)
     keys = {r.evidence for r in readings}
     gap = spot.slice.endswith(":gap")
     return {
@@ -113,7 +114,7 @@ def _row(spot: Spot, readings: Sequence[Reading], teachers: Sequence[Reading], a
 
 
 def _status(spot: Spot, readings: Sequence[Reading], checkpoints: int) -> tuple[str, str]:
-    """The worst of the seeds; over seeds also what the interval is about."""
+    """The worst of the seeds; over seeds also what the interval is about (checkpoints: 0 where that is no set of examples)."""
     first = next((r for r in readings if not r.known), None)
     known = [r for r in readings if r.known]
     if first is not None and not known:
@@ -123,7 +124,7 @@ def _status(spot: Spot, readings: Sequence[Reading], checkpoints: int) -> tuple[
     doubt = next((r for r in readings if r.status == "noisy"), None)
     said = [readings[0].reason if doubt is None else doubt.reason]
     if spot.seed == OVER_SEEDS:
-        seeds = "1 seed: checkpoint, examples vary" if checkpoints == 1 else f"{checkpoints} seeds"
+        seeds = {0: "", 1: "1 seed: checkpoint, examples vary"}.get(checkpoints, f"{checkpoints} seeds")
         said = [seeds, *(said if spot.slice or doubt or len(distinct(readings)) == 1 else [])]
     return ("noisy" if doubt else "ok"), "; ".join(filter(None, said))
 
