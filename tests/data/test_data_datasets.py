@@ -208,6 +208,7 @@ IDX = struct.pack(">4I", 0x803, 4, 3, 3) + bytes(36)
         (IDX, "cannot be unpacked"),
         (b"", "not an idx file"),
     ],
+    ids=["short", "long", "other kind", "bomb", "torn", "plain", "empty"],  # bytes with a time in them are no names
 )
 def test_bad_idx_files_are_refused(tmp_path, content, why):
     from kdbench.datasets._idx import read
