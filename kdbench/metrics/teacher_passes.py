@@ -15,7 +15,7 @@ from kdbench import metric
     low=0.0,
     axis="cost",
     title="Teacher passes",
-    convention="examples that a teacher answered while the contender was made; shared recorded outputs cost their making once",
+    convention="examples that a teacher answered while the contender was made; a shared recording counts in full for each",
 )
 def teacher_passes(cost: Mapping[str, Any]) -> float:
     """Teacher passes of the whole chain of steps."""

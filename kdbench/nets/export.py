@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from kdbench.nets.attention import plain_attention
 from kdbench.nouns import Refusal
 
 OPSET: Mapping[str, int] = {"torchscript": 17, "dynamo": 20}
@@ -37,7 +38,7 @@ def to_onnx(module: nn.Module, example: Mapping[str, np.ndarray], exporter: str 
     # Two rows at least: a tracer may take a batch of one for a constant.
     rows = {name: torch.from_numpy(np.ascontiguousarray(np.resize(x, (2, *x.shape[1:])))) for name, x in example.items()}
     try:
-        with _quiet(), torch.random.fork_rng(devices=()), _plain_attention():
+        with _quiet(), torch.random.fork_rng(devices=()), plain_attention():
             if exporter == "torchscript":
                 with suppress(torch.onnx.errors.UnsupportedOperatorError):
                     return _torchscript(net, rows)
@@ -93,17 +94,6 @@ def _dynamo(net: nn.Module, rows: Mapping[str, torch.Tensor]) -> bytes:
         del node.metadata_props[:]
         node.doc_string = ""
     return bytes(model.SerializeToString(deterministic=True))
-
-
-@contextmanager
-def _plain_attention() -> Iterator[None]:
-    """The fused inference kernel of nn.MultiheadAttention has no ONNX form; its plain steps have."""
-    was = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from kdbench.nets.attention import plain_attention
+
 aten = torch.ops.aten
 
 HEAVY = frozenset((
@@ -41,7 +43,7 @@ def count(module: nn.Module, example: Mapping[str, np.ndarray]) -> dict[str, Any
     row = [torch.from_numpy(np.ascontiguousarray(x[:1])) for x in example.values()]
     seen = _Seen()
     counter = FlopCounterMode(display=False, custom_mapping=dict(FORMULAS))
-    with _evaluation(module), _plain_attention(), torch.no_grad(), torch.random.fork_rng(devices=()), counter, seen:
+    with _evaluation(module), plain_attention(), torch.no_grad(), torch.random.fork_rng(devices=()), counter, seen:
         module(*row)
     counted = counter.get_flop_counts().get("Global", {})
     by_op = {str(op): int(n) for op, n in counted.items()}
@@ -80,17 +82,6 @@ def _evaluation(module: nn.Module) -> Iterator[None]:
     finally:
         for m, mode in modes:
             m.training = mode
-
-
-@contextmanager
-def _plain_attention() -> Iterator[None]:
-    """nn.MultiheadAttention and nn.TransformerEncoderLayer by their plain steps: the fused kernel of evaluation is opaque."""
-    was = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was)
 
 
 def _attention(query: Any, key: Any, value: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:

@@ -22,7 +22,7 @@ from kdbench.nets.taps import expand
 from kdbench.nouns import Artefact, Job, Json, Refusal, Shape, Term, Train, Use, plain
 from kdbench.registry import Plugins
 from kdbench.stages import Place, artefacts, networks, samples
-from kdbench.stages.outputs import taps_of
+from kdbench.stages.outputs import OUTPUTS, taps_of
 from kdbench.stages.seeds import stream
 from kdbench.stages.teacher import Taught, teach
 from kdbench.store import Draft, Entry
@@ -71,7 +71,8 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     facts: dict[str, Json] = {**first.facts, "classes": list(splits.classes)}
     made = Artefact("torch", shape, first.model, student, first.edits, {}, facts)
     fresh = "artefact" not in inputs
-    record = artefacts.chained(_record(recipe, progress, taught, fresh), inputs.get("artefact"))
+    recording = inputs["outputs"].json(OUTPUTS) if taught.how == "recorded" else {}
+    record = artefacts.chained(_record(recipe, progress, taught, fresh, recording), inputs.get("artefact"))
     artefacts.write(draft, made, record)
 
 
@@ -153,7 +154,8 @@ def _train(recipe: Recipe, members: list[Member], splits: _Splits, taught: Taugh
     return train_all(recipe, members, (splits.train, splits.validation), taught.source, progress, keep)
 
 
-def _record(recipe: Recipe, progress: Progress, taught: Taught, fresh: bool) -> dict[str, Json]:
+def _record(recipe: Recipe, progress: Progress, taught: Taught, fresh: bool, recording: Mapping[str, Any]) -> dict[str, Json]:
+    """What the fit cost and how it went. A recording of the teacher is counted in full, as if nobody else used it."""
     chosen = progress.best_epoch if recipe.train.select == "best_validation" else progress.epochs
     parity: dict[str, Json] = {
         "same_init": fresh,
@@ -167,11 +169,11 @@ def _record(recipe: Recipe, progress: Progress, taught: Taught, fresh: bool) -> 
     }
     return {
         "seconds": progress.seconds,
-        "cpu_seconds": progress.cpu_seconds,
+        "cpu_seconds": progress.cpu_seconds + recording.get("cpu_seconds", 0.0),
         "examples": progress.examples,
         "epochs": progress.epochs,
         "steps": progress.steps,
-        "teacher_passes": progress.teacher_passes,
+        "teacher_passes": progress.teacher_passes + recording.get("teacher_passes", 0),
         "history": plain(progress.history),
         "selected_epoch": chosen,
         "resumed": progress.resumed,

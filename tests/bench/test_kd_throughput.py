@@ -10,6 +10,7 @@ per CPU-second and the ratio.
 
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,29 +21,32 @@ from torch.utils.data import DataLoader, TensorDataset
 from kdbench.nets.build import build
 from kdbench.nouns import Shape, Term, Train, Use
 from kdbench.stages.seeds import stream
+from kdbench.suite import load
 from kdbench.training.batches import epoch, pool
 from kdbench.training.cohort import member
 from kdbench.training.loop import Recipe, train_epoch
 from kdbench.training.teaching import Recorded, live
 from kdbench.training.terms import load_terms
 
-TEACHER = Use("resnet_cifar", {"depth": 20, "width": 32})
-STUDENT = Use("resnet_cifar", {"depth": 8, "width": 8})
+SUITE = Path(__file__).parents[2] / "suites" / "quickstart.yaml"
 TERMS = [Term(Use("ce"), 0.1), Term(Use("kd", {"temperature": 4.0}), 0.9)]
 STEPS = 8
 TURNS = 9
 
 
-@pytest.fixture(params=[(8, 64), (8, 128), (28, 64), (28, 128)], ids=lambda p: f"1x{p[0]}x{p[0]}-batch{p[1]}")
+@pytest.fixture(params=["quickstart", "28x28"])
 def work(request, plugins):
-    size, batch = request.param
+    """The networks and the batch size of the quickstart's images; on images of their size, and of Fashion-MNIST's."""
     torch.set_num_threads(1)
+    task = next(task for task in load(SUITE, plugins).tasks if task.name == "digits")
+    taught = next(c for c in task.contenders if c.name == "kd").steps[0]
+    nets, batch = (task.teacher.steps[0].model, taught.model), taught.train.batch
+    size = 8 if request.param == "quickstart" else 28
     shape = Shape("image", {"image": (1, size, size)}, 10)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch * STEPS, 1, size, size)).astype(np.float32)
     y = rng.integers(0, 10, batch * STEPS)
-    plugin, _ = plugins.load("model", "resnet_cifar")
-    networks = [build(plugin, use, shape, seed=0) for use in (TEACHER, STUDENT)]
+    networks = [build(plugins.load("model", use.name)[0], use, shape, seed=0) for use in nets]
     return shape, batch, x, y, networks, load_terms(plugins, TERMS)
 
 

@@ -300,7 +300,7 @@ def test_latency_ratio_its_interval_and_the_null_pair(tmp_path):
     reference = 1e-3 * (1 + rng.gamma(2, 0.01, (120, 5)))
     made.latency("teacher", reference, reference * 1.001)
     made.latency("fast", reference, reference * 0.4 * (1 + rng.gamma(2, 0.01, (120, 5))))
-    board = made.board("latency_ratio", "cpu_time_ratio", "latency", "latency_p90", "latency_p99")
+    board = made.board("latency_ratio", "cpu_time_ratio", "latency", ("latency_percentile", {"p": 99}))
     found, null = (row(board, contender=c, metric="latency_ratio") for c in ("fast", "teacher"))
     assert found["low"] < found["value"] < found["high"] < 0.45
     assert null["value"] == pytest.approx(1.001)
@@ -309,7 +309,7 @@ def test_latency_ratio_its_interval_and_the_null_pair(tmp_path):
     assert math.isnan(absolute["delta"])
     assert math.isnan(absolute["teacher"]), "absolutes of different runs are not compared"
     assert "load average 0.5 before" in absolute["reason"]
-    p99 = row(board, contender="fast", metric="latency_p99")
+    p99 = row(board, contender="fast", metric="latency_percentile{p=99}")
     assert (p99["status"], p99["reason"]) == ("undefined", "not enough calls: 600, and p99 needs 662")
     assert len(board.timings) == 240
 

@@ -1,13 +1,15 @@
-"""Time within which 99 % of calls end."""
+"""Time within which a given share of calls ends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from scipy.special import betainc  # type: ignore[import-untyped]
 
 from kdbench import Undefined, metric
+
+FEWEST = {90: 64, 99: 662}
 
 
 @metric(
@@ -16,23 +18,24 @@ from kdbench import Undefined, metric
     unit="microseconds",
     low=0.0,
     axis="latency",
-    title="Latency p99",
-    convention="an order statistic that is at or above the p99 with 99 % confidence (MLPerf early stopping); "
+    title="Latency percentile",
+    convention="an order statistic that is at or above the percentile with 99 % confidence (MLPerf early stopping); "
     "never interpolated; depends on the load",
 )
-def latency_p99(latency: Mapping[str, Any]) -> float:
-    """The slowest call but t - 1, where t is the largest number of slow calls with I(0.99; q - t, t + 1) <= 0.01 of q calls.
+def latency_percentile(latency: Mapping[str, Any], *, p: Literal[90, 99] = 90) -> float:
+    """The slowest call but t - 1, where t is the largest number of slow calls with I(p; q - t, t + 1) <= 0.01 of q calls.
 
-    q = 662 calls are the fewest for which t is 1. I is the regularized incomplete beta function.
+    I is the regularized incomplete beta function. The fewest calls for which t is 1 are 64 for p90 and 662 for p99; with fewer
+    the percentile is undefined.
     """
     calls = sorted(latency["wall_contender"].ravel())
     count = len(calls)
     low, high = 0, count  # I grows with t: the largest t that holds, by bisection
     while high - low > 1:
         t = (low + high) // 2
-        low, high = (t, high) if betainc(count - t, t + 1, 0.99) <= 0.01 else (low, t)
+        low, high = (t, high) if betainc(count - t, t + 1, p / 100) <= 0.01 else (low, t)
     if low < 1:
-        raise Undefined(f"not enough calls: {count}, and p99 needs 662")
+        raise Undefined(f"not enough calls: {count}, and p{p} needs {FEWEST[p]}")
     return float(calls[-low]) * 1e6
 
 
