@@ -42,6 +42,8 @@ def ort_cpu(
     if artefact.facts.get("precision") == "int8" and not integer:
         raise Refusal("ort_cpu: the artefact is int8, but ONNX Runtime would run none of its operators in int8 here")
     inputs = {i.name: i.shape[0] for i in opened.get_inputs()}
+    if foreign := sorted(set(inputs) - set(example)):
+        raise Refusal(f"ort_cpu: the graph asks for input {foreign[0]!r} (allowed: {', '.join(example)})")
     call = loader.caller(opened)
 
     def predict(x: Mapping[str, np.ndarray]) -> np.ndarray:
