@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from kdbench.nouns import Compress, Contender, Fit, Load, Plan, Start, Suite, Task, Term, Train, Use, canonical
+from kdbench.nouns import Compress, Contender, Fit, Json, Load, Plan, Start, Suite, Task, Term, Train, Use, canonical
 from kdbench.store import Missing, Store
 
 COLUMNS = ("task", "contender", "key", "value")
@@ -64,14 +64,26 @@ def _step(step: Start | Load | Fit | Compress) -> str:
 
 
 def _term(term: Term) -> str:
-    weight = f"{term.weight:g}" if isinstance(term.weight, int | float) else canonical(term.weight)
+    weight = _value(term.weight)
     span = "" if (term.start, term.stop) == (0, 1) else f" from {term.start:g} to {term.stop:g} of training"
     return f"{weight} {_use(term.method)}{span}"
 
 
 def _use(use: Use) -> str:
-    params = ", ".join(f"{k}={v if isinstance(v, str) else canonical(v)}" for k, v in use.params.items())
+    params = ", ".join(f"{k}={_value(v)}" for k, v in use.params.items())
     return f"{use.name}({params})" if params else use.name
+
+
+def _value(value: Json) -> str:
+    """A parameter as people write it: a schedule is "5 to 1", with its shape and span where they are not the plain ones."""
+    if isinstance(value, dict) and {"from", "to"} <= set(value):
+        shape = "" if value.get("shape", "linear") == "linear" else f" {value['shape']}"
+        plain_span = (value.get("start", 0), value.get("stop", 1)) == (0, 1)
+        span = "" if plain_span else f" between {_value(value['start'])} and {_value(value['stop'])} of training"
+        return f"{_value(value['from'])} to {_value(value['to'])}{shape}{span}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:g}"
+    return value if isinstance(value, str) else canonical(value)
 
 
 def _recorded(task: Task, contender: Contender, plan: Plan, store: Store) -> dict[str, str]:
@@ -94,7 +106,8 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if record.get("selected_epoch") is not None:
         yield "selected_epoch", str(record["selected_epoch"])
     for key, value in sorted(record.get("parity", {}).items()):
-        yield key, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+        if isinstance(value, bool | int | float | str):  # lists and mappings repeat what the suite says
+            yield key, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
     notes = record.get("notes") or []
     if notes:
         yield "notes", "; ".join(map(str, notes))

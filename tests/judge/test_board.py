@@ -284,7 +284,7 @@ def test_the_recipe_of_a_fit_is_told_term_by_term():
     )
     facts = _asked(Task("t", Data(Use("d")), Contender("teacher", ()), (pruned,)), pruned)
     assert facts["steps"] == "start from teacher, then compress with prune(sparsity=0.9), then fit ce + kd"
-    assert facts["terms"] == '0.1 ce, 0.9 kd(temperature={"from":5,"to":1}) from 0 to 0.5 of training'
+    assert facts["terms"] == "0.1 ce, 0.9 kd(temperature=5 to 1) from 0 to 0.5 of training"
     assert (facts["starts_from"], facts["epochs"], facts["clip"], facts["warmup"]) == ("teacher", "3", "1.0", "0.0")
 
 
