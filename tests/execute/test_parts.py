@@ -15,6 +15,7 @@ from kdbench.execute.channel import Channel
 from kdbench.execute.heed import heeded
 from kdbench.execute.pool import environment
 from kdbench.nouns import Job, Refusal
+from kdbench.plan.keys import runtime
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_channel_drops_an_unfinished_line():
 
 def test_stages_of_pending_jobs_decide_what_is_imported():
     def job(stage, target=""):
-        return Job(stage, {"target": {"name": target, "params": {}}} if target else {})
+        return Job(stage, {"target": {"name": target, "params": {}}} if target else {}, runtime=runtime(stage))
 
     def heavy(jobs):
         return [name for name in warm.choose(jobs, "kdbench.stages", ()) if "." not in name]
@@ -96,6 +97,7 @@ def test_stages_of_pending_jobs_decide_what_is_imported():
     assert heavy([job("predict", "torch_cpu")]) == ["numpy", "torch"]
     assert heavy([job("predict", "ort_cpu")]) == ["numpy", "torch", "onnxruntime"]
     assert heavy([job("predict", "no_such_target")]) == ["numpy", "torch"]
+    assert heavy([Job("predict", {}, runtime=runtime("predict", "toy"))]) == ["numpy"]
     assert warm.choose([toys.add(1)], "toystages", ()) == ["toystages.add"]
 
 
