@@ -56,7 +56,7 @@ class Plugins:
         if (kind, name) not in self._found:
             raise Refusal(f"no {kind} named {name!r}{nearest(name, self.names(kind))}")
         found = self._found[kind, name]
-        result = describe(found, found.path.stat().st_mtime_ns)
+        result = describe(found, found.changed())
         if isinstance(result, Problem):
             raise Refusal(f"{kind} {name!r} ({found.path}): {result.reason}")
         return result
@@ -65,7 +65,7 @@ class Plugins:
         """Every plugin of a kind, readable or not."""
         for name in self.names(kind):
             found = self._found[kind, name]
-            yield describe(found, found.path.stat().st_mtime_ns)
+            yield describe(found, found.changed())
 
     def load(self, kind: str, name: str) -> tuple[Plugin, Any]:
         """Import the file: (the declared plugin, its module). Only for processes that may be lost."""
@@ -116,9 +116,11 @@ def nearest(name: str, allowed: Sequence[str]) -> str:
 def _listing(root: Path, origin: str, package: str) -> Iterator[Found]:
     for kind, folder in FOLDERS.items():
         if (root / folder).is_dir():
-            for path in sorted((root / folder).glob("*.py")):
+            paths = sorted((root / folder).glob("*.py"))
+            private = tuple(path for path in paths if path.name.startswith("_") and path.name != "__init__.py")
+            for path in paths:
                 if not path.name.startswith("_"):
-                    yield Found(kind, path.stem, path, origin, f"{package}.{folder}.{path.stem}" if package else "")
+                    yield Found(kind, path.stem, path, origin, f"{package}.{folder}.{path.stem}" if package else "", private)
 
 
 def _package_folder(package: str) -> Path | None:

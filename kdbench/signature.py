@@ -52,18 +52,23 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A plugin file seen in a folder, not yet read."""
+    """A plugin file seen in a folder, not yet read. private: the files `_name.py` beside it, which it may use."""
 
     kind: str
     name: str
     path: Path
     origin: str
     module: str
+    private: tuple[Path, ...] = ()
+
+    def changed(self) -> tuple[int, ...]:
+        """When these files were changed: what was read before holds while this stays."""
+        return tuple(path.stat().st_mtime_ns for path in (self.path, *self.private))
 
 
 @cache
-def describe(found: Found, _changed: int) -> Description | Problem:
-    """Read a plugin file that was changed at that time; what is wrong with it is a Problem, not an exception."""
+def describe(found: Found, _changed: tuple[int, ...]) -> Description | Problem:
+    """Read a plugin file that was changed at these times; what is wrong with it is a Problem, not an exception."""
     try:
         source = found.path.read_bytes()
         tree = ast.parse(source)
@@ -82,16 +87,15 @@ def describe(found: Found, _changed: int) -> Description | Problem:
             tuple(_params(node)),
             _facts(node, found.kind),
             frozenset(functions) - {found.name},
-            _code(found.path, source),
+            _code(found, source),
         )
     except (OSError, SyntaxError, ValueError) as error:
         return Problem(found.kind, found.name, found.origin, f"cannot be read: {str(error).splitlines()[0][:200]}")
 
 
-def _code(path: Path, source: bytes) -> str:
-    """The hash of a plugin: its file, and the private files (`_name.py`) beside it, which it may use."""
-    private = (p.read_bytes() for p in sorted(path.parent.glob("_*.py")) if p.name != "__init__.py")
-    return hashlib.sha256(b"\0".join((source, *private))).hexdigest()
+def _code(found: Found, source: bytes) -> str:
+    """The hash of a plugin: its file, and the private files beside it."""
+    return hashlib.sha256(b"\0".join((source, *(path.read_bytes() for path in found.private)))).hexdigest()
 
 
 def _params(node: ast.FunctionDef) -> Iterator[Param]:

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kdbench import files
 from kdbench.nouns import Compress, Contender, Fit, Job, Load, Params, Refusal, Start, Step, Task, digest, plain
 from kdbench.plan import keys
 from kdbench.registry import Plugins
+
+LARGEST = 2**20
+"""Bytes of an `artefact.json` that are read at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +64,12 @@ class Chains:
         return self.artefact(next(c for c in self._task.rows() if c.name == name), seed)
 
     def _load(self, step: Load, contender: Contender) -> Made:
-        path = Path(step.path)
-        content = keys.folder(path)
-        try:
-            named = json.loads((path / "artefact.json").read_bytes())
-            runtime = str(named.get("runtime", "torch"))
-        except (ValueError, AttributeError):
-            raise Refusal(f"load: {path}/artefact.json: not a JSON object") from None
-        spec: Params = {"path": str(path)}
-        job = Job("load", spec, {"data": self._data}, keys.code("load"), content, keys.runtime("load", runtime))
-        job = self._add(job, contender.name)
-        return Made(job.key, runtime, digest(content))
+        content = keys.folder(Path(step.path))
+        runtime, name = _said(Path(step.path) / "artefact.json")
+        code = keys.code("load", *([self._plugins.get("model", name)] if name else []))
+        job = Job("load", {"path": step.path}, {"data": self._data}, code, content, keys.runtime("load", runtime))
+        key = self._add(job, contender.name).key
+        return Made(key, runtime, digest([content, code]))
 
     def _compress(self, step: Compress, before: Made, contender: Contender, seed: int) -> Made:
         plugin = self._plugins.get("compressor", step.compressor.name)
@@ -78,7 +77,8 @@ class Chains:
         needs = {"data": self._data, "artefact": before.key}
         job = Job("compress", spec, needs, keys.code("compress", plugin), "", keys.runtime("compress", before.runtime))
         key = self._add(job, f"{contender.name}, seed {seed}").key
-        graphs = {"same": before.graph, "parameters": digest([before.graph, plain(step.compressor)]), "weights": digest(key)}
+        changed = digest([before.graph, plain(step.compressor), plugin.code])
+        graphs = {"same": before.graph, "parameters": changed, "weights": digest(key)}
         return Made(key, plugin.facts.get("gives", "torch"), graphs[plugin.facts.get("graph", "parameters")])
 
     def _fit(self, step: Fit, before: Made | None, contender: Contender, seed: int) -> Made:
@@ -101,7 +101,8 @@ class Chains:
                 needs["outputs"] = self._outputs(needs["teacher"], step.teacher, taps)
         job = Job("fit", spec, needs, keys.code("fit", *methods, *views, *model), "", keys.runtime("fit"))
         key = self._add(job, f"{contender.name}, seed {seed}").key
-        return Made(key, "torch", before.graph if before else digest([self._data, plain(step.model)]))
+        fresh = digest([self._data, plain(step.model), [plugin.code for plugin in model]])
+        return Made(key, "torch", before.graph if before else fresh)
 
     def _outputs(self, teacher: str, name: str, taps: bool) -> str:
         """The teacher's recorded answers on the training examples, shared by every fit that may use them."""
@@ -111,6 +112,18 @@ class Chains:
 
     def _add(self, job: Job, what: str) -> Job:
         return self.jobs.setdefault(job.key, replace(job, label=f"{self._task.name}: {job.stage} {what}"))
+
+
+def _said(path: Path) -> tuple[str, str]:
+    """The runtime that a folder made elsewhere declares, and the name of its model ("" for none). The rest waits for the job."""
+    try:
+        facts = json.loads(files.read(path, LARGEST))
+        model = facts.get("model")
+        if isinstance(model, dict):
+            model = model["name"] if set(model) == {"name", "params"} else next(iter(model), None)
+        return str(facts.get("runtime", "torch")), str(model or "")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        raise Refusal(f"load: {path}: not a small JSON object that names a model") from None
 
 
 def distinct_seeds(chains: Chains, contender: Contender, seeds: tuple[int, ...]) -> Iterator[tuple[int, Made]]:
