@@ -18,6 +18,7 @@ from kdbench.nouns import Job, Refusal, canonical, digest
 from kdbench.plan import judging
 from kdbench.plan.keys import sources
 from kdbench.report import FILES, render, table
+from kdbench.signature import Description
 from kdbench.store import Damaged, Store
 
 COMPLETE, GATE_FAILED, PARTIAL, INTERRUPTED = 0, 1, 3, 130
@@ -77,9 +78,10 @@ def _interrupted() -> int:
 
 def _report(asked: Asked, judged: tuple[Job, ...], store: Store, folder: Path, failures: Mapping[str, str]) -> None:
     """Write the report, unless the one that is there was made from exactly this."""
-    rooms = {"report", "assets", "sections", "judge"}
+    rooms = {"report", "assets", "judge"}
     code = sources(p for p in Path(__file__).parents[1].rglob("*.*") if p.parent.name in rooms)
-    made_from = digest([asked.suite, asked.plan.cells, [job.key for job in judged], failures, code])
+    sections = [one.code if isinstance(one, Description) else one.reason for one in asked.plugins.describe("section")]
+    made_from = digest([asked.suite, asked.plan.cells, [job.key for job in judged], failures, code, sections])
     stamp = folder / "made_from.txt"
     whole = all((folder / name).exists() for name in FILES)
     if whole and stamp.exists() and stamp.read_text(encoding="utf-8") == made_from:

@@ -95,6 +95,17 @@ def test_a_changed_plugin_is_run_again_and_plan_says_why(kdbench, toy, tmp_path)
     assert "1 x compress: changed since it was made: code" in out
 
 
+def test_a_section_from_a_folder_reaches_a_page_that_was_there_already(kdbench, toy, tmp_path):
+    kdbench("run", toy / "suite.yaml")
+    own = tmp_path / "own" / "sections"
+    own.mkdir(parents=True)
+    text = "from kdbench import section\n\n\n@section(title='Mine')\ndef mine(scores):\n    return '<p>{}</p>'\n"
+    for said in ("first words", "other words"):
+        (own / "mine.py").write_text(text.format(said), encoding="utf-8")
+        assert kdbench("run", toy / "suite.yaml", plugins=(toy / "plugins", own.parent))[0] == 0
+        assert said in (tmp_path / "reports/toy/index.html").read_text(encoding="utf-8")
+
+
 def test_bad_input_gets_one_line_and_code_2(kdbench, toy, tmp_path):
     code, out, err = kdbench("run", toy / "suite.yaml", "--set", "data.dataset=toy_pints")
     assert code == 2
