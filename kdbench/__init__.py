@@ -30,6 +30,7 @@ from kdbench.nouns import (
     Artefact,
     Batch,
     Bundle,
+    Cells,
     Edit,
     NotApplicable,
     Outputs,
@@ -47,11 +48,20 @@ _LAZY = {
     "Columns": "kdbench.nets.columns",
     "apply_edit": "kdbench.nets.edits",
     "area_under_curve": "kdbench.judge.ranks",
+    "average_precision": "kdbench.judge.ranks",
     "channels": "kdbench.nets.edits",
     "kit": "kdbench.report",
     "example": "kdbench.nets.build",
+    "fit_temperature": "kdbench.judge.temperature",
     "mask": "kdbench.nets.edits",
     "masks": "kdbench.nets.edits",
+    "precision_influence": "kdbench.judge.ranks",
+    "ranking": "kdbench.judge.ranks",
+    "roc_area": "kdbench.judge.ranks",
+    "roc_influence": "kdbench.judge.ranks",
+    "step_precision": "kdbench.judge.ranks",
+    "temperature_draws": "kdbench.judge.temperature",
+    "temperature_influence": "kdbench.judge.temperature",
     "to_onnx": "kdbench.nets.export",
 }
 """Tools for networks and for sections of the report, by the module that holds them."""
@@ -64,7 +74,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Artefact", "Batch", "Bundle", "Count", "Edit", "Fraction", "NonNegative", "NotApplicable", "Outputs", "Positive",
+    "Artefact", "Batch", "Bundle", "Cells", "Count", "Edit", "Fraction", "NonNegative", "NotApplicable", "Outputs", "Positive",
     "Predictions", "ProperFraction", "Refusal", "Runner", "Samples", "Shape", "Undefined", "Whole", "compressor", "dataset",
     "method", "metric", "model", "relabeler", "section", "shift", "target", "view",
 ]  # fmt: skip

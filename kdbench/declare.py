@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypedDict, Unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,39 +122,52 @@ def shift(*, kinds: tuple[str, ...]) -> Declare:
     return _declare("shift", kinds=kinds)
 
 
-def metric(  # noqa: PLR0913 - each is a fact that the board prints
-    *,
-    better: str,
-    unit: str = "fraction",
-    low: float | None = None,
-    high: float | None = None,
-    form: str = "mean",
-    axis: str = "quality",
-    convention: str = "",
-    title: str = "",
-    undefined: str = "",
-) -> Declare:
-    """A number from stored evidence, `(predictions, teacher, validation, ood, ..., *, params)`.
+class MetricFacts(TypedDict, total=False):
+    """What a metric's file says of its number; the board and `kdbench show metric` print it.
 
-    form "mean": gives per-example columns (n,) or (n, d), of which `finish(means)` (last axis d; default: the mean itself) makes
-    the value; resampling is exact and cheap. form "set": gives the value (or None) of a whole set, and is resampled by
-    gathering; with an argument `weights` (draws, n) it gives all draws at once. form "measured": reads size, cost, latency,
-    memory or parity.
-    better: "higher", "lower" or "none". convention: what else is called by the same name, and which one this is.
-    undefined: what a NaN value means ("no positive examples"); a metric may also raise Undefined or NotApplicable, with a reason.
+    unit, low, high: of the value. title: as a column is headed. equation, source: the formula in plain text, and the paper or
+    library that defines it. convention: what else is called by the same name, and which one this is. version: raise it when
+    the number changes. reads: what must be known of an example: its "decisions", "probabilities" or "logits", or the "values"
+    of a regression. undefined: what a NaN value means ("no positive examples").
     """
-    return _declare(
-        "metric",
-        better=better,
-        unit=unit,
-        low=low,
-        high=high,
-        form=form,
-        axis=axis,
-        convention=convention,
-        title=title,
-        undefined=undefined,
-    )
+
+    unit: str
+    low: float | None
+    high: float | None
+    title: str
+    equation: str
+    source: str
+    convention: str
+    version: int
+    reads: str
+    undefined: str
+
+
+METRIC_FACTS: MetricFacts = {
+    "unit": "fraction", "low": None, "high": None, "title": "", "equation": "", "source": "", "convention": "", "version": 1,
+    "reads": "logits", "undefined": "",
+}  # fmt: skip
+"""What holds where a metric does not say."""
+
+
+def metric(*, better: str, form: str = "mean", axis: str = "quality", **facts: Unpack[MetricFacts]) -> Declare:
+    """A number from stored evidence, `(predictions, teacher, validation, teacher_validation, ood, ..., *, params)`.
+
+    better: "higher", "lower" or "none". A metric may raise Undefined or NotApplicable, with a reason. form:
+
+    - "mean": gives per-example columns (n,) or (n, d), or Cells, or a tuple of Cells; of their means over the examples
+      `finish(means)` (last axis d; default: the mean itself) makes the value. Each row must depend on its own example alone.
+      A file with `deviations(means) -> (..., m)` and the norm `size(deviations) -> (...)` of which the value is the size gets
+      an interval that holds at zero too.
+    - "set": gives the value of a whole set; with an argument `weights` (draws, n) it gives all draws at once, and a file with
+      `influence(...) -> (n,)`, its derivative with respect to the weight of each example times n, is resampled through that
+      where sets are large.
+    - "groups": as "mean", but `finish(means (..., groups, d))` compares the groups of a column.
+    - "seeds": as "mean", but `predictions` and `teacher` are tuples, one for each seed.
+    - "frame": asks for `group` (n,) and `compared` (levels,) too, and gives a number for the column or for each of its levels.
+    - "measured": reads size, cost, latency, memory or parity.
+    """
+    return _declare("metric", better=better, form=form, axis=axis, **{**METRIC_FACTS, **facts})
 
 
 def target(*, accepts: tuple[str, ...], reference: bool = False, timed: bool = True, needs: tuple[str, ...] = ()) -> Declare:

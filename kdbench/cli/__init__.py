@@ -23,6 +23,8 @@ COMMANDS: Mapping[str, str] = {
     "run": "make what is missing, judge it, write the report",
     "plan": "what is done, what is to do, and why; runs nothing",
     "report": "write the report again from what is stored",
+    "judge": "score prediction files made anywhere",
+    "predictions": "write the stored predictions as files",
     "list": "the plugins that a suite can name",
     "show": "one plugin: its docs, parameters and facts",
     "init": "write a starter suite or a starter plugin",

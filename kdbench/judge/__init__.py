@@ -35,9 +35,25 @@ def judge(
     return assemble(suite, plan, judging, store, plugins or discover(), statistics)
 
 
+WITH: Mapping[str, frozenset[str]] = {
+    "features": frozenset({"predictions"}),
+    "teacher_features": frozenset({"predictions", "teacher"}),
+    "validation_features": frozenset({"validation"}),
+    "ood_features": frozenset({"ood"}),
+}
+"""Features stand beside predictions, which say what their rows are about: who asks for the first gets the second looked up."""
+
+
 def requires(description: Description) -> frozenset[str]:
     """The evidence that a metric names: predictions, teacher, validation, ood, latency, null, memory, size, cost, parity."""
-    return frozenset(description.evidence) - {"weights", "ood_weights"}
+    named = frozenset(description.evidence) - {"weights", "ood_weights", "group", "compared"}
+    return named.union(*(WITH[name] for name in named & WITH.keys()))
 
 
-__all__ = ["judge", "requires"]
+def clean_only(description: Description) -> bool:
+    """Whether a metric has a number on the clean set alone: it compares groups, or reads features, or the validation split."""
+    wanted = requires(description)
+    return description.facts.get("form") in ("groups", "frame") or bool(wanted & WITH.keys()) or "predictions" not in wanted
+
+
+__all__ = ["clean_only", "judge", "requires"]

@@ -10,16 +10,9 @@ from typing import Any
 import numpy as np
 
 from kdbench.judge import requires
+from kdbench.judge.axes import metric_id
 from kdbench.nouns import Params
 from kdbench.registry import Plugins
-from kdbench.signature import Description
-
-
-def metric_id(description: Description, params: Params) -> str:
-    """The name in tables: `ece`, or `ece{bins=10}` with the parameters that are not the default."""
-    defaults = {p.name: p.default for p in description.params}
-    other = [f"{k}={params[k]}" for k in sorted(params) if k not in defaults or params[k] != defaults[k]]
-    return f"{description.name}{{{','.join(other)}}}" if other else description.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +38,22 @@ class Metric:
             return np.asarray(means[..., 0])
         return np.asarray(_call(finish, self.params, means), dtype=np.float64)
 
-    def curve(self, means: np.ndarray) -> Mapping[str, Any] | None:
-        """The diagram that belongs to the number, from the same means (d,): its name, and x, y, share, low, high of points."""
+    def curve(self, of: np.ndarray | Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The diagram that belongs to the number: its name, and x, y (and share, low, high) of points. of: the same means (d,),
+        or for a metric of a set the same evidence.
+        """
         curve = self.companions.get("curve")
-        return None if curve is None else _call(curve, self.params, means)
+        if curve is None:
+            return None
+        found: Mapping[str, Any] = (
+            _call(curve, self.params, of) if isinstance(of, np.ndarray) else _call(curve, {**of, **self.params})
+        )
+        return found
+
+    def influence(self, offered: Mapping[str, Any]) -> np.ndarray | None:
+        """The derivative of a set's value with respect to the weight of each example, times n; None without that companion."""
+        influence = self.companions.get("influence")
+        return None if influence is None else np.asarray(_call(influence, {**offered, **self.params}), dtype=np.float64)
 
     def say(self, companion: str, offered: Mapping[str, Any]) -> str:
         """What `note` or `doubt` of the file says of this evidence; "" without one."""

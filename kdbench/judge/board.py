@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kdbench.judge import datasets as dataset
+from kdbench.judge import pareto as front
+from kdbench.judge import parity as like
 from kdbench.judge import recipes as recipe
 from kdbench.judge import standings as standing
-from kdbench.judge.ask import metric_id
+from kdbench.judge.axes import axes, metric_id
+from kdbench.judge.curves import CURVE_COLUMNS
+from kdbench.judge.discovery import COLUMNS as DISCOVERY_COLUMNS
 from kdbench.judge.evidence import measured
 from kdbench.judge.expected import missing
 from kdbench.judge.facts import facts
 from kdbench.judge.gates import COLUMNS as GATE_COLUMNS
 from kdbench.judge.gates import gates
+from kdbench.judge.ranking import discoveries, ranking
 from kdbench.judge.rows import COLUMNS, OVER_SEEDS
-from kdbench.judge.score import CURVE_COLUMNS
 from kdbench.nouns import Job, Plan, Suite
 from kdbench.registry import Plugins
 from kdbench.store import Entry, Missing, Store
 
-WHOLE = ("seed", "severity", "n")
+WHOLE = ("seed", "severity", "version", "n")
 NUMBERS = ("value", "low", "high", "teacher", "delta", "delta_low", "delta_high")
-PAIR_COLUMNS = ("task", "target", "a", "b", "delta", "low", "high", "p", "p_holm", "verdict")
+PAIR_COLUMNS = (
+    "task", "target", "metric", "a", "b", "delta", "low", "high", "p", "p_holm", "verdict", "test", "scope", "effect",
+    "effect_kind", "margin", "p_equivalent", "p_equivalent_holm", "needed", "needed_n", "needed_seeds", "mcnemar_b", "mcnemar_c",
+    "mcnemar_p", "mcnemar_seed", "odds_ratio",
+)  # fmt: skip
+"""The columns of the pairs (see `kdbench.judge.pairs.pairs`). mcnemar_*: of one checkpoint each, those of mcnemar_seed."""
 TIMING_COLUMNS = ("task", "contender", "target", "block", "reference_us", "contender_us")
 
 
@@ -35,6 +46,8 @@ class Board:
     """Tables of a judged suite. scores: one row a number (see `kdbench.judge.rows.COLUMNS`); curves: points of diagrams;
     standings, pairs: by task and target, on its primary metric; recipes: long facts of how contenders were made; timings: every
     timed block; gates: the suite's conditions; facts: versions, host, data of each task, statistics of the run, warnings.
+    pareto: who is on the front of two or more metrics; datasets: contenders over several tasks; parity: how recipes differ, and
+    who is not ranked for it; discoveries: slices in which a contender loses most against the teacher.
     """
 
     suite: Suite
@@ -46,6 +59,10 @@ class Board:
     timings: pd.DataFrame
     gates: pd.DataFrame
     facts: Mapping[str, Any]
+    pareto: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=list(front.COLUMNS)))
+    datasets: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=list(dataset.COLUMNS)))
+    parity: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=list(like.COLUMNS)))
+    discoveries: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=list(DISCOVERY_COLUMNS)))
 
 
 def assemble(
@@ -53,23 +70,57 @@ def assemble(
 ) -> Board:
     """Collect what the judge jobs found, add a row with a reason for every planned number that is not there, and rank."""
     entries = {job.key: entry for job in judging if (entry := _open(store, job.key)) is not None}
+    held = axes(suite, plugins)
     scores = _scores(suite, plan, judging, entries, plugins, store)
     over = scores[scores["seed"] == OVER_SEEDS]
-    lines, pairs = _standings(suite, over, judging, entries, plugins)
+    recipes = pd.DataFrame(list(recipe.recipes(suite, plan, store)), columns=list(recipe.COLUMNS))
+    parity = like.parity(suite, recipes, scores, plugins)
+    apart = like.apart(parity) if suite.compare.unlike == "apart" else {}
+    ranked = ranking(suite, over, _replicates(judging, entries, plugins), held, apart)
     decided = list(gates(suite.gates, _records(over)))
     curves = [_table(entries[job.key], "curves.parquet") for job in judging if job.key in entries]
     curves = [c for c in curves if len(c)]
+    found = [e for job in judging if (e := entries.get(job.key)) is not None and "discoveries.parquet" in e.names()]
+    over_tasks, tests = dataset.datasets(ranked.standings)
     return Board(
         suite,
         scores,
         pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(CURVE_COLUMNS)),
-        lines,
-        pairs,
-        pd.DataFrame(list(recipe.recipes(suite, plan, store)), columns=list(recipe.COLUMNS)),
+        _frame(ranked.standings, standing.COLUMNS),
+        _frame(ranked.pairs, PAIR_COLUMNS),
+        recipes,
         pd.DataFrame(list(_timings(plan, store)), columns=list(TIMING_COLUMNS)),
-        pd.DataFrame(decided, columns=list(GATE_COLUMNS)),
-        facts(suite, judging, store, over, dict(statistics or {})),
+        _frame(decided, GATE_COLUMNS),
+        facts(suite, judging, store, scores, {**(statistics or {}), **({"datasets": tests} if tests else {})}),
+        _frame(ranked.pareto, front.COLUMNS),
+        _frame(over_tasks, dataset.COLUMNS),
+        _frame(parity, like.COLUMNS),
+        discoveries((_table(e, "discoveries.parquet") for e in found), DISCOVERY_COLUMNS),
     )
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(columns))
+
+
+def _replicates(
+    judging: Sequence[Job], entries: Mapping[str, Entry], plugins: Plugins
+) -> Callable[[str, str], Mapping[str, np.ndarray] | None]:
+    """A look-up of replicates by task and metric id; each file is read once."""
+    keys: dict[tuple[str, str], str] = {}
+    for job in judging:
+        use: Any = job.spec["metric"]
+        if job.key in entries:
+            keys.setdefault((str(job.spec["task"]), metric_id(plugins.get("metric", use["name"]), use["params"])), job.key)
+    read: dict[str, Mapping[str, np.ndarray]] = {}
+
+    def find(task: str, metric: str) -> Mapping[str, np.ndarray] | None:
+        key = keys.get((task, metric))
+        if key is not None and key not in read:
+            read[key] = entries[key].arrays("replicates.npz")
+        return None if key is None else read[key]
+
+    return find
 
 
 def _open(store: Store, key: str) -> Entry | None:
@@ -99,28 +150,46 @@ def _scores(
     for name in NUMBERS:
         scores[name] = pd.to_numeric(scores[name]).astype(float)
     scores["n"] = pd.to_numeric(scores["n"]).astype("Int64")
-    for name in ("seed", "severity"):
+    for name in ("seed", "severity", "version"):
         scores[name] = pd.to_numeric(scores[name]).astype("int64")
     for name in [c for c in COLUMNS if c not in (*NUMBERS, *WHOLE)]:
         scores[name] = scores[name].fillna("").astype(str)
-    return _ordered(suite, _partial(plan, scores), plugins)
+    joint = {metric_id(plugins.get("metric", u.name), u.params) for u in suite.axes if _joint(plugins, u.name)}
+    return _ordered(suite, _partial(plan, scores, joint, store), plugins)
 
 
-def _partial(plan: Plan, scores: pd.DataFrame) -> pd.DataFrame:
-    """A number over seeds of which some brought nothing is partial: the ones that failed might have been the bad ones."""
+def _joint(plugins: Plugins, name: str) -> bool:
+    return bool(plugins.get("metric", name).facts.get("form") == "seeds")
+
+
+def _partial(plan: Plan, scores: pd.DataFrame, joint: Collection[str], store: Store) -> pd.DataFrame:
+    """A number over seeds of which some brought nothing is partial: the ones that failed might have been the bad ones.
+
+    joint: metrics that read all seeds at once; of these the seeds that have predictions count.
+    """
     planned: dict[tuple[str, str], set[int]] = {}
+    read: dict[tuple[str, str, str], set[int]] = {}
     for cell in plan.cells:
         planned.setdefault((cell.task, cell.contender), set()).add(cell.seed)
+        if joint and cell.evidence == "predictions" and cell.split == "test" and cell.key and store.has(cell.key):
+            read.setdefault((cell.task, cell.contender, cell.target), set()).add(cell.seed)
     place = ["task", "contender", "target", "metric", "split", "shift", "severity", "slice"]
     seeds = scores[(scores["seed"] != OVER_SEEDS) & scores["value"].notna()]
     known = seeds.groupby(place, sort=False).size().to_dict()
     failed = scores[(scores["seed"] != OVER_SEEDS) & scores["status"].isin(["failed", "skipped"])]
     why = failed.drop_duplicates(["task", "contender"]).set_index(["task", "contender"])["reason"].to_dict()
+    of_seeds = scores[scores["seed"] != OVER_SEEDS]
+    there = set(of_seeds[place].itertuples(index=False, name=None))
+    without = of_seeds[of_seeds["value"].isna() & (of_seeds["reason"] != "")].drop_duplicates(place)
+    said = dict(zip(without[place].itertuples(index=False, name=None), without["reason"], strict=True))
     over = scores[(scores["seed"] == OVER_SEEDS) & scores["status"].isin(["ok", "noisy", "partial"])]
     for i, row in zip(over.index, over[place].itertuples(index=False, name=None), strict=True):
-        have, want = known.get(row, 0), len(planned.get(row[:2], ()))
+        if row[3] not in joint and row not in there:  # about all seeds at once, such as their spread
+            continue
+        have = len(read.get(row[:3], ())) if row[3] in joint else known.get(row, 0)
+        want = len(planned.get(row[:2], ()))
         if have < want:
-            reason = why.get(row[:2], "")
+            reason = said.get(row) or why.get(row[:2], "")
             scores.loc[i, ["status", "reason"]] = ["partial", f"{have} of {want} seeds{': ' + reason if reason else ''}"]
     return scores
 
@@ -135,80 +204,14 @@ def _ordered(suite: Suite, scores: pd.DataFrame, plugins: Plugins) -> pd.DataFra
         "metric": metrics,
     }
     by: list[Any] = [scores[name].map({v: i for i, v in enumerate(order)}).fillna(len(order)) for name, order in orders.items()]
+    by.append(scores["metric"])  # those that the suite does not name, as errors under shift, come after its own
     # rows without a number come last from the concatenation: place and seed put them where they belong
     by += [scores["slice"] != "", scores["slice"], scores["shift"], scores["severity"], scores["seed"]]
     return scores.iloc[np.lexsort([np.asarray(b) for b in reversed(by)])].reset_index(drop=True)
 
 
-def _standings(
-    suite: Suite, over: pd.DataFrame, judging: Sequence[Job], entries: Mapping[str, Entry], plugins: Plugins
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    lines: list[dict[str, Any]] = []
-    pairs: list[dict[str, Any]] = []
-    for task in suite.tasks:
-        rows = over[(over["task"] == task.name) & (over["slice"] == "") & over["shift"].isin(["", "ood:*"])]
-        primary = next((m for m in _directed(suite, plugins) if (rows["metric"] == m).any()), None)
-        if primary is None:
-            continue
-        rows = rows[rows["metric"] == primary]
-        held = [entries[job.key] for job in judging if job.key in entries and _is(job, task.name, primary, plugins)]
-        replicates = held[0].arrays("replicates.npz") if held else None
-        for target in rows["target"].unique():
-            of = _records(rows[rows["target"] == target])
-            complete = {row["contender"] for row in of if row["status"] in ("ok", "noisy")}
-            found = {line.contender: line for line in standing.lines(replicates, target)} if replicates else {}
-            in_table = [found[row["contender"]] for row in of if row["contender"] in found and row["contender"] in complete]
-            compared = standing.pairs(in_table, str(of[0]["better"]))
-            rank = standing.ranks([line.contender for line in in_table if line.contender != "teacher"], compared)
-            against = {({p["a"], p["b"]} - {"teacher"}).pop(): p for p in compared if "teacher" in (p["a"], p["b"])}
-            lines += [
-                standing.standing(r, _line(r, found), rank.get(r["contender"], (0, 0)), against.get(r["contender"])) for r in of
-            ]
-            pairs += [{"task": task.name, "target": target, **pair} for pair in compared]
-    return _best_first(lines), pd.DataFrame(pairs, columns=list(PAIR_COLUMNS))
-
-
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _line(row: Mapping[str, Any], found: Mapping[str, standing.Line]) -> standing.Line | None:
-    return found.get(row["contender"])
-
-
-def _directed(suite: Suite, plugins: Plugins) -> Iterator[str]:
-    """Metrics with a direction, in the suite's order: the first that a task has is its primary."""
-    for use in suite.axes:
-        about = plugins.get("metric", use.name)
-        if about.facts["better"] != "none":
-            yield metric_id(about, use.params)
-
-
-def _is(job: Job, task: str, metric: str, plugins: Plugins) -> bool:
-    use: Any = job.spec["metric"]
-    return job.spec["task"] == task and metric_id(plugins.get("metric", use["name"]), use["params"]) == metric
-
-
-def _best_first(lines: list[dict[str, Any]]) -> pd.DataFrame:
-    """Within each table the teacher, then ranks, then the best value; what has no result last."""
-    tables = {place: i for i, place in enumerate(dict.fromkeys((line["task"], line["target"]) for line in lines))}
-
-    def key(line: dict[str, Any]) -> tuple[Any, ...]:
-        sign = -1 if line["better"] == "higher" else 1
-        value = line["value"] if line["value"] == line["value"] else np.inf * sign
-        return (
-            tables[line["task"], line["target"]],
-            line["contender"] != "teacher",
-            not line["complete"],
-            line["rank_low"],
-            sign * value,
-        )
-
-    columns = (
-        list(lines[0]) if lines else ["task", "target", "contender", "metric", "rank_low", "rank_high", "complete", "reason"]
-    )
-    ordered: list[dict[str, Any]] = sorted(lines, key=key)
-    return pd.DataFrame(ordered, columns=columns)
 
 
 def _timings(plan: Plan, store: Store) -> Iterator[dict[str, Any]]:

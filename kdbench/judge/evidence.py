@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from kdbench.store import Entry
 
 MISSING = "(missing)"
 """The name of the group of those whose group is not known."""
+CLASS = "class"
+"""The group column that every task has: the label."""
+HELD = 700_000_000
+"""Bytes of decoded evidence that a process keeps for its next judge job, which is about the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +39,14 @@ class Piece:
         return self.shift.startswith("ood:")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """The test examples of a task. ids (n,); groups: column -> its levels over all splits, and the level of each example (n,);
-    cluster (n,): code of the cluster of each example, None where rows are independent.
+    """The test examples of a task. ids (n,), label (n,); groups: column -> its levels over all splits, and the level of each
+    example (n,); cluster (n,): code of the cluster of each example, None where rows are independent.
     """
 
     ids: np.ndarray
+    label: np.ndarray
     groups: Mapping[str, tuple[tuple[str, ...], np.ndarray]]
     cluster: np.ndarray | None
     classes: tuple[str, ...]
@@ -54,39 +60,77 @@ def pieces(layout: Sequence[Json]) -> tuple[Piece, ...]:
 
 
 def examples(data: Entry, columns: Sequence[str]) -> Examples:
-    """The test rows of a samples entry, with these group columns. A group level that no test row has is listed all the same."""
+    """The test rows of a samples entry, as `_examples`; the process keeps those read last."""
+    place = str(data.path), tuple(columns)
+    if place not in _KNOWN:
+        while len(_KNOWN) >= 4:
+            _KNOWN.popitem(last=False)
+        _KNOWN[place] = _examples(data, columns)
+    return _KNOWN[place]
+
+
+def _examples(data: Entry, columns: Sequence[str]) -> Examples:
+    """The test rows of a samples entry, with these group columns: one that the data have, the label ("class"), or an
+    intersection "a*b". A level that no test row has is listed all the same.
+    """
     meta = data.json("meta.json")
     test = np.asarray(data.array("split.npy")) == 2
-    groups = {}
-    for column in columns:
-        text = np.asarray(data.array(group_file(column)))
-        text = np.where(np.char.strip(text) == "", MISSING, text)
-        levels, codes = np.unique(text, return_inverse=True)
-        groups[column] = (tuple(map(str, levels)), codes[test])
+    label = np.asarray(data.array("y.npy"))[test]
+    classes = tuple(str(name) for name in meta["classes"])
+    single = dict.fromkeys(part for column in columns for part in column.split("*"))
+    known = {column: (classes, label) if column == CLASS else _levels(data, column, test) for column in single}
     cluster = None
     if meta.get("clustered"):
         cluster = np.unique(np.asarray(data.array("cluster.npy"))[test], return_inverse=True)[1]
-    positive = meta.get("positive")
-    return Examples(np.asarray(data.array("ids.npy"))[test], groups, cluster, tuple(meta["classes"]), positive)
+    groups = {column: _crossed([known[part] for part in column.split("*")]) for column in columns}
+    return Examples(np.asarray(data.array("ids.npy"))[test], label, groups, cluster, classes, meta.get("positive"))
+
+
+def _levels(data: Entry, column: str, test: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    text = np.asarray(data.array(group_file(column)))
+    text = np.where(np.char.strip(text) == "", MISSING, text)
+    levels, codes = np.unique(text, return_inverse=True)
+    return tuple(map(str, levels)), codes[test]
+
+
+def _crossed(parts: Sequence[tuple[tuple[str, ...], np.ndarray]]) -> tuple[tuple[str, ...], np.ndarray]:
+    """The groups that differ in one of several columns; a group is not known where one of its parts is not."""
+    levels, codes = parts[0]
+    for more, other in parts[1:]:
+        levels = tuple(MISSING if MISSING in (a, b) else f"{a} & {b}" for a in levels for b in more)
+        codes = codes * len(more) + other
+    if len(parts) == 1:
+        return levels, codes
+    names, place = np.unique(np.array(levels, dtype=str), return_inverse=True)
+    return tuple(map(str, names)), place[codes]
+
+
+_KNOWN: OrderedDict[tuple[str, tuple[str, ...]], Examples] = OrderedDict()
+_HELD: OrderedDict[str, Predictions] = OrderedDict()
 
 
 def predictions(entry: Entry, about: Examples) -> Predictions:
-    """A predictions entry; probabilities and confidence are made again from the logits, in float64."""
+    """A predictions entry. The process keeps those read last: its next judge job is about the same evidence."""
+    place = str(entry.path)
+    if place in _HELD:
+        _HELD.move_to_end(place)
+        return _HELD[place]
     held = entry.arrays("predictions.npz")
-    logits, label = held["logits"], held["label"]
-    z = logits.astype(np.float64)
-    z -= z.max(axis=1, keepdims=True)
-    np.exp(z, out=z)
-    z /= z.sum(axis=1, keepdims=True)
-    pred = held["pred"].astype(np.int64)
-    confidence = z[np.arange(len(z)), pred]
-    return Predictions(held["ids"], label, logits, z, pred, confidence, pred == label, about.classes, about.positive)
+    kind = str(entry.json("predictions.json").get("kind", "logits"))
+    pred = held["logits"][:, 0] if kind == "values" else held["pred"].astype(np.int64)
+    ids = about.ids if np.array_equal(held["ids"], about.ids) else held["ids"]  # held once, and told apart at a glance
+    label = about.label if ids is about.ids and np.array_equal(held["label"], about.label) else held["label"]
+    of = Predictions(ids, label, held["logits"], pred, about.classes, about.positive, kind)
+    if "probability" in held:  # as given: the exponential of a logarithm moves round numbers over the edges of bins
+        of.__dict__["probability"] = held["probability"]
+    _HELD[place] = of
+    while len(_HELD) > 1 and sum(_bytes(p) for p in _HELD.values()) > HELD:
+        _HELD.popitem(last=False)
+    return of
 
 
-def take(of: Predictions, rows: np.ndarray) -> Predictions:
-    """Some rows of predictions, in that order."""
-    held = ("ids", "label", "logits", "probability", "pred", "confidence", "correct")
-    return replace(of, **{name: getattr(of, name)[rows] for name in held})
+def _bytes(of: Predictions) -> int:
+    return sum(held.nbytes for held in vars(of).values() if isinstance(held, np.ndarray))
 
 
 def measured(entry: Entry, kind: str) -> Mapping[str, Any]:
@@ -98,7 +142,7 @@ def measured(entry: Entry, kind: str) -> Mapping[str, Any]:
 
 def rows_of(ids: np.ndarray, among: np.ndarray) -> np.ndarray | None:
     """Where each id stands in `among`, or None if one of them is not there."""
-    if np.array_equal(ids, among):
+    if ids is among or np.array_equal(ids, among):
         return np.arange(len(ids))
     order = np.argsort(among, kind="stable")
     place = np.minimum(np.searchsorted(among[order], ids), len(among) - 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kdbench.judge import requires
-from kdbench.judge.ask import metric_id
+from kdbench.judge import clean_only, features, requires
+from kdbench.judge.axes import metric_id
 from kdbench.judge.measurements import KINDS
 from kdbench.judge.rows import OVER_SEEDS
 from kdbench.nouns import Cell, Job, Plan, Suite, Use
@@ -71,11 +71,12 @@ def missing(
             places: dict[tuple[Any, ...], tuple[str, str]] = {}
             for cell, shift in _cells(about, cells):
                 place = (task.name, cell.contender, cell.target, metric_id(about, use.params), shift, cell.severity)
-                if (*place, cell.seed) in present:
+                if (*place, OVER_SEEDS if about.facts.get("form") == "seeds" else cell.seed) in present:
                     continue
                 status, reason = _nothing_foreign(shift) or reasons.of(cell, job)
                 places.setdefault(place, (status, reason))
-                yield _row(place, cell.seed, (status, reason), about, use)
+                if about.facts.get("form") != "seeds":  # that has one number for all seeds
+                    yield _row(place, cell.seed, (status, reason), about, use)
             for place, why in places.items():
                 if (*place, OVER_SEEDS) not in present:
                     yield _row(place, OVER_SEEDS, why, about, use)
@@ -93,10 +94,14 @@ def _cells(about: Description, cells: Sequence[Cell]) -> Iterator[tuple[Cell, st
     if kind:
         yield from ((cell, "") for cell in cells if cell.evidence == kind)
         return
+    if wanted & features.BESIDE.keys():
+        yield from features.cells(wanted, cells)
+        return
     tests = [cell for cell in cells if cell.evidence == "predictions" and cell.split == "test"]
     foreign = [cell for cell in tests if cell.shift.startswith("ood:")]
     if "ood" not in wanted:
-        yield from ((cell, cell.shift) for cell in tests if not cell.shift.startswith("ood:"))
+        shifts = not clean_only(about)
+        yield from ((cell, cell.shift) for cell in tests if not cell.shift or (shifts and not cell.shift.startswith("ood:")))
     elif foreign:
         yield from ((cell, cell.shift) for cell in foreign)
     else:
@@ -116,6 +121,7 @@ def _row(place: tuple[Any, ...], seed: int, why: tuple[str, str], about: Descrip
         "axis": "robustness" if shifted else facts.get("axis", "quality"),
         "title": facts.get("title") or use.name,
         "convention": facts.get("convention", ""),
+        "version": int(facts.get("version") or 1),
         "split": "test" if not any(k in requires(about) for k in KINDS) else "",
         "slice": "",
         "unit": facts.get("unit", "fraction"),

@@ -8,14 +8,18 @@ from typing import Any
 import pandas as pd
 
 from kdbench.entry import manifest_of
+from kdbench.judge.rows import OVER_SEEDS
+from kdbench.judge.suspicions import suspicions
 from kdbench.nouns import Job, Suite
 from kdbench.store import Missing, Store
 
 
 def facts(
-    suite: Suite, judging: Sequence[Job], store: Store, over: pd.DataFrame, statistics: Mapping[str, Any]
+    suite: Suite, judging: Sequence[Job], store: Store, scores: pd.DataFrame, statistics: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """One mapping of plain values. versions, host: as the manifests of the evidence say, not of the process that reads them."""
+    """One mapping of plain values. scores: the whole table. versions, host: as the manifests of the evidence say,
+    not of the process that reads them.
+    """
     versions: dict[str, str] = {}
     host: dict[str, Any] = {}
     tasks: dict[str, Any] = {}
@@ -27,7 +31,9 @@ def facts(
         if job.spec["task"] not in tasks:
             tasks[str(job.spec["task"])] = _data(store, job.needs["data"])
     found = {"versions": dict(sorted(versions.items())), "host": host, "tasks": tasks, **statistics}
-    return {**found, "warnings": [*_warnings(suite, tasks, over), *statistics.get("warnings", [])]}
+    over = scores[scores["seed"] == OVER_SEEDS]
+    said = [*_warnings(suite, tasks, over), *suspicions(scores, tasks, store), *statistics.get("warnings", [])]
+    return {**found, "warnings": said}
 
 
 def _made(store: Store, key: str) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ def measurements(
     kinds = [kind for kind in KINDS if kind in metric.asks]
     seats: dict[Spot, dict[str, Entry]] = {}
     nulls = {p.target: entries[p.role] for p in pieces if p.evidence == "latency" and p.contender == "teacher"}
+    sizes = {p.target: entries[p.role] for p in pieces if p.evidence == "size" and p.contender == "teacher"}
     for piece in pieces:
         if piece.evidence in kinds:
             spot = Spot(piece.contender, piece.seed, piece.target)
@@ -33,6 +34,8 @@ def measurements(
     for spot, held in seats.items():
         if "null" in metric.asks and spot.target in nulls:
             held["null"] = nulls[spot.target]
+        if "teacher_size" in metric.asks and spot.target in sizes:
+            held["teacher_size"] = sizes[spot.target]
         keys = tuple(f"{kind}:{entry.key}" for kind, entry in sorted(held.items()))
         if keys not in known:
             known[keys] = _read(metric, {kind: _open(entry, kind, opened) for kind, entry in held.items()}, held, (draws, seed))
@@ -40,7 +43,7 @@ def measurements(
 
 
 def _open(entry: Entry, kind: str, opened: dict[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    kind = "latency" if kind == "null" else kind
+    kind = {"null": "latency", "teacher_size": "size"}.get(kind, kind)
     name = f"{kind}:{entry.key}"
     if name not in opened:
         opened[name] = measured(entry, kind)
@@ -48,7 +51,7 @@ def _open(entry: Entry, kind: str, opened: dict[str, Mapping[str, Any]]) -> Mapp
 
 
 def _read(metric: Metric, offered: Mapping[str, Any], held: Mapping[str, Entry], how: tuple[int, int]) -> Reading:
-    key = next(entry.key for kind, entry in held.items() if kind != "null")
+    key = next(entry.key for kind, entry in held.items() if kind not in ("null", "teacher_size"))
     absent = [kind for kind in KINDS if kind in metric.asks and kind not in held]
     if absent:
         return nothing("undefined", f"there is no evidence of {', '.join(absent)}", evidence=key)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
+
+from kdbench.nouns import NotApplicable, Undefined
+
+if TYPE_CHECKING:
+    from kdbench.judge.slices import Slice
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,8 @@ class Reading:
 
     n: examples (or timed blocks) behind it; units: how many things were resampled. kind: "rate" for a share of independent
     yes-or-no examples, "rate difference" for a paired difference of two such shares: their draws may have no spread.
-    means (d,): the sums behind a diagram. evidence: key of the entry.
+    means (d,): the sums behind a diagram; curve: the diagram itself. evidence: key of the entry. hits: the bits of a rate's
+    examples, by np.packbits. reach: how far down and up an interval made for this kind of number goes, in place of the draws'.
     """
 
     value: float
@@ -41,6 +49,9 @@ class Reading:
     units: int = 0
     kind: str = ""
     means: np.ndarray | None = None
+    curve: Mapping[str, Any] | None = None
+    hits: np.ndarray | None = None
+    reach: tuple[float, float] | None = None
 
     @property
     def known(self) -> bool:
@@ -79,3 +90,25 @@ def mean(parts: Sequence[Reading]) -> Reading:
 def nothing(status: str, reason: str, n: int | None = None, evidence: str = "") -> Reading:
     """A reading without a number."""
     return Reading(math.nan, None, n, status, reason, evidence)
+
+
+def attempt(ask: Callable[[], Found], evidence: str, n: int | None = None) -> Found | Reading:
+    """What a plugin gives; or the reading that says why it gave nothing: one that breaks costs that row only."""
+    try:
+        return ask()
+    except NotApplicable as error:
+        return nothing("not applicable", str(error), n, evidence)
+    except Undefined as error:
+        return nothing("undefined", str(error), n, evidence)
+    except Exception as error:  # whatever a plugin may raise
+        said = str(error) if str(error).startswith("invalid columns") else f"{type(error).__name__}: {error}"
+        return nothing("failed", said, n, evidence)
+
+
+def drawn(facts: Mapping[str, Any], cut: Slice, value: float, draws: np.ndarray, **rest: Any) -> Reading:
+    """A value with its draws; a NaN is undefined, and says what that means for the metric of these facts."""
+    if math.isnan(value):
+        return nothing("undefined", str(facts.get("undefined") or "the metric gives NaN here"), cut.n, rest["evidence"])
+    lost = int(np.isnan(draws).sum())
+    said = [cut.reason, f"{lost} of {len(draws)} bootstrap draws are undefined" if lost else ""]
+    return Reading(value, draws, cut.n, reason="; ".join(filter(None, said)), **rest)

@@ -9,13 +9,13 @@ from typing import Any
 
 from kdbench.judge.ask import Metric
 from kdbench.judge.readings import Reading, Readings, Spot, difference
-from kdbench.judge.seeds import Estimate, checkpoint, distinct, over
+from kdbench.judge.seeds import Estimate, checkpoint, over
 
 OVER_SEEDS = -1
 COLUMNS = (
-    "suite", "task", "contender", "seed", "target", "axis", "metric", "title", "convention", "split", "shift", "severity",
-    "slice", "value", "low", "high", "n", "unit", "better", "status", "reason", "teacher", "delta", "delta_low", "delta_high",
-    "evidence",
+    "suite", "task", "contender", "seed", "target", "axis", "metric", "title", "convention", "version", "split", "shift",
+    "severity", "slice", "value", "low", "high", "n", "unit", "better", "status", "reason", "teacher", "delta", "delta_low",
+    "delta_high", "evidence",
 )  # fmt: skip
 """The columns of the table of scores, in their order."""
 
@@ -35,21 +35,8 @@ class Subject:
 
 def subject(metric: Metric, task: str) -> Subject:
     """The subject of a metric itself."""
-    compared = not metric.asks & {"latency", "teacher"}
+    compared = not metric.asks & {"latency", "teacher", "teacher_features", "teacher_validation", "teacher_size"}
     return Subject(task, metric.id, metric.facts, compared, (metric.facts.get("low"), metric.facts.get("high")))
-
-
-def corruption_subject(of: Subject) -> Subject:
-    """The subject of the errors under shift relative to the teacher's that belong to a metric."""
-    facts = {
-        "title": "Corruption error / teacher",
-        "convention": "errors summed over severities, over the teacher's (CE with the teacher as base); "
-        "* is the mean over shifts",
-        "unit": "ratio",
-        "better": "lower",
-        "axis": "robustness",
-    }
-    return replace(of, metric="corruption_error", facts=facts, range=(0.0, None))
 
 
 def rows(readings: Readings, about: Subject) -> Iterator[dict[str, Any]]:
@@ -65,25 +52,28 @@ def rows(readings: Readings, about: Subject) -> Iterator[dict[str, Any]]:
         references = teachers.get(replace(place, contender="teacher"), {})
         beside = {s: references.get(s) or references[min(references)] for s in of_seeds} if references else {}
         for seed, reading in sorted(of_seeds.items()):
-            against = [beside[seed]] if beside else []
-            yield _row(replace(place, seed=seed), [reading], against, about)
-        seeds = sorted(of_seeds)
-        yield _row(place, [of_seeds[s] for s in seeds], [beside[s] for s in seeds] if beside else [], about)
+            if seed != OVER_SEEDS:  # else a number about all seeds at once
+                yield _row(replace(place, seed=seed), {seed: reading}, beside, about)
+        yield _row(place, dict(sorted(of_seeds.items())), beside, about)
 
 
-def _row(spot: Spot, readings: Sequence[Reading], teachers: Sequence[Reading], about: Subject) -> dict[str, Any]:
+def _row(spot: Spot, of_seeds: Mapping[int, Reading], beside: Mapping[int, Reading], about: Subject) -> dict[str, Any]:
+    readings = list(of_seeds.values())
+    teachers = [beside[seed] for seed in of_seeds] if beside else []
     known = [r for r in readings if r.known]
     value = over(readings) if spot.seed == OVER_SEEDS else (checkpoint(readings[0]) if known else Estimate(math.nan))
     low, high = _range(spot, about)
     reference = over(teachers) if teachers and about.compared else Estimate(math.nan)
+    if _kind(spot) == "harm":  # is a difference to the teacher already
+        teachers = []
+        reference = Estimate(math.nan)
     delta = Estimate(math.nan)
     if spot.contender != "teacher" and about.compared and teachers:
         pairs = [difference(r, t) for r, t in zip(readings, teachers, strict=True)]
         delta = over(pairs) if spot.seed == OVER_SEEDS else checkpoint(pairs[0])
     measured = about.facts.get("form") == "measured"  # says nothing about examples
-    status, reason = _status(spot, readings, 0 if measured else value.seeds)
+    status, reason = _status(spot, readings, 0 if measured or OVER_SEEDS in of_seeds else value.seeds)
     keys = {r.evidence for r in readings}
-    gap = spot.slice.endswith(":gap")
     return {
         "task": about.task,
         "contender": spot.contender,
@@ -93,6 +83,7 @@ def _row(spot: Spot, readings: Sequence[Reading], teachers: Sequence[Reading], a
         "metric": about.metric,
         "title": about.facts["title"],
         "convention": _convention(spot, str(about.facts["convention"])),
+        "version": int(about.facts.get("version") or 1),
         "split": spot.split,
         "shift": spot.shift,
         "severity": spot.severity,
@@ -102,7 +93,7 @@ def _row(spot: Spot, readings: Sequence[Reading], teachers: Sequence[Reading], a
         "high": _clip(value.high, low, high),
         "n": (known or list(readings))[0].n,
         "unit": str(about.facts["unit"]),
-        "better": "lower" if gap else str(about.facts["better"]),
+        "better": _BETTER.get(_kind(spot), str(about.facts["better"])),
         "status": status,
         "reason": reason,
         "teacher": reference.value,
@@ -121,11 +112,13 @@ def _status(spot: Spot, readings: Sequence[Reading], checkpoints: int) -> tuple[
         return first.status, first.reason
     if first is not None:
         return "partial", f"{len(known)} of {len(readings)} seeds: {first.reason}"
+    if len(readings) == 1 and readings[0].status == "partial":
+        return "partial", readings[0].reason
     doubt = next((r for r in readings if r.status == "noisy"), None)
     said = [readings[0].reason if doubt is None else doubt.reason]
     if spot.seed == OVER_SEEDS:
         seeds = {0: "", 1: "1 seed: checkpoint, examples vary"}.get(checkpoints, f"{checkpoints} seeds")
-        said = [seeds, *(said if spot.slice or doubt or len(distinct(readings)) == 1 else [])]
+        said = [seeds, *(said if spot.slice or doubt or len({r.reason for r in known}) == 1 else [])]
     return ("noisy" if doubt else "ok"), "; ".join(filter(None, said))
 
 
@@ -135,16 +128,37 @@ def _axis(spot: Spot, about: Subject) -> str:
     return "robustness" if spot.shift and not spot.shift.startswith("ood:") else str(about.facts["axis"])
 
 
+_BETTER = {"gap": "lower", "harm": "lower", "ratio": "higher", "lift": "none"}
+_SAID = {
+    "gap": "largest minus smallest over the groups, so never below 0; interval by inversion, so that it holds at 0 too",
+    "ratio": "smallest over largest of the groups, so never above 1",
+    "worst": "the worst of the groups",
+    "harm": "what this group lost against the teacher beyond what all lost; positive: harmed",
+    "lift": "value of the group over value of all; above 1: over-represented",
+}
+"""What the summaries of groups mean, by the word after the colon of the slice."""
+
+
+def _kind(spot: Spot) -> str:
+    kind = spot.slice.rpartition(":")[2] if ":" in spot.slice else ""
+    return kind if kind in _SAID else ""
+
+
 def _convention(spot: Spot, convention: str) -> str:
-    if spot.slice.endswith(":gap"):
-        return f"{convention}; largest minus smallest over the groups, so never below 0: its low end is no test of 'no gap'"
-    if spot.slice.endswith(":worst"):
-        return f"{convention}; the worst of the groups"
-    return convention
+    kind = _kind(spot)
+    return f"{convention}; {_SAID[kind]}" if kind else convention
+
+
+_RANGES: dict[str, tuple[float | None, float | None]] = {
+    "gap": (0.0, None),
+    "ratio": (0.0, 1.0),
+    "harm": (None, None),
+    "lift": (0.0, None),
+}
 
 
 def _range(spot: Spot, about: Subject) -> tuple[float | None, float | None]:
-    return (0.0, None) if spot.slice.endswith(":gap") else about.range
+    return _RANGES.get(_kind(spot), about.range)
 
 
 def _clip(bound: float, low: float | None, high: float | None) -> float:

@@ -48,7 +48,9 @@ def checkpoint(reading: Reading) -> Estimate:
     draws = reading.draws[np.isfinite(reading.draws)]
     if len(draws) < 2:
         return Estimate(reading.value)
-    if reading.kind == "rate" and reading.n:
+    if reading.reach is not None:  # an interval made for this kind of number
+        low, high = reading.value - reading.reach[0], reading.value + reading.reach[1]
+    elif reading.kind == "rate" and reading.n:
         low, high = wilson(reading.value, reading.n)
     elif reading.kind == "rate difference" and reading.n and not draws.any():
         high = 1 - ((1 - LEVEL) / 2) ** (1 / reading.n)
@@ -79,8 +81,20 @@ def over(readings: Sequence[Reading]) -> Estimate:
     if len(finite) >= 2:
         error = max(float(finite.std(ddof=1)), _floor(known[0], finite))
         parts.append((error**2, max(known[0].units - 1, 1)))
+    reaches = [r.reach for r in known if r.reach is not None]
+    if len(reaches) == len(known):
+        return _beyond(values, parts[:1], np.array(reaches))
     value, half = float(values.mean()), half_width(parts)
     return Estimate(value, value - half, value + half, len(known))
+
+
+def _beyond(values: np.ndarray, of_seeds: Sequence[tuple[float, int]], reaches: np.ndarray) -> Estimate:
+    """Over seeds where each has an interval of its own kind, (S, 2) down and up: the seeds share their examples, so the mean of
+    those, beside what the seeds differ.
+    """
+    value, apart = float(values.mean()), half_width(of_seeds)
+    down, up = (math.hypot(float(reach), apart) for reach in reaches.mean(axis=0))
+    return Estimate(value, value - down, value + up, len(values))
 
 
 def half_width(parts: Sequence[tuple[float, int]], p: float = 1 - LEVEL) -> float:
@@ -96,15 +110,34 @@ def half_width(parts: Sequence[tuple[float, int]], p: float = 1 - LEVEL) -> floa
     return sum(v * -float(stdtrit(df, p / 2)) for v, df in parts if v > 0) / math.sqrt(total)
 
 
-def p_value(value: float, parts: Sequence[tuple[float, int]]) -> float:
-    """The two-sided p whose interval just touches 0, by bisection. A difference without spread is certain, and none is none."""
-    if value == 0 or sum(v for v, _ in parts) == 0:
-        return float(value == 0)
-    low, high = -300.0, 0.0  # of log10 p: the half width falls as p grows
-    for _ in range(60):
+def half_widths(var: np.ndarray, df: np.ndarray, p: float | np.ndarray = 1 - LEVEL) -> np.ndarray:
+    """`half_width` of many sums at once: var, df (..., parts), p one number or (...); a part without variance is none."""
+    total = var.sum(axis=-1)
+    at = np.broadcast_to(np.asarray(p, dtype=np.float64), total.shape)[..., None] / 2
+    weighted = (var * np.where(var > 0, -stdtrit(df, at), 0.0)).sum(axis=-1)
+    found = np.divide(weighted, np.sqrt(total), out=np.zeros(total.shape), where=total > 0)
+    return np.where(np.isnan(total), np.nan, found)
+
+
+def p_values(values: np.ndarray, var: np.ndarray, df: np.ndarray) -> np.ndarray:
+    """The two-sided p (...) whose interval around the value (...) just touches 0, by bisection; var, df (..., parts).
+
+    A difference without spread is certain (p 0), and none is none (p 1); NaN where the variance is not known.
+    """
+    total = var.sum(axis=-1)
+    low, high = np.full(total.shape, -300.0), np.zeros(total.shape)  # of log10 p: the half width falls as p grows
+    for _ in range(46):
         middle = (low + high) / 2
-        low, high = (middle, high) if half_width(parts, 10**middle) > abs(value) else (low, middle)
-    return float(10**high)
+        wider = half_widths(var, df, 10**middle) > np.abs(values)
+        low, high = np.where(wider, middle, low), np.where(wider, high, middle)
+    found = np.where((values == 0) | (total == 0), (values == 0).astype(float), 10**high)
+    return np.where(np.isnan(total), np.nan, found)
+
+
+def p_value(value: float, parts: Sequence[tuple[float, int]]) -> float:
+    """`p_values` of one number; parts: (variance, degrees of freedom) each."""
+    var, df = (np.array([list(side)]) for side in zip(*(parts or [(0.0, 1)]), strict=True))
+    return float(p_values(np.array([value]), var, df)[0])
 
 
 def mean_draws(readings: Sequence[Reading]) -> np.ndarray | None:

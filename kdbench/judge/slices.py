@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,15 +27,55 @@ class Slice:
     reason: str = ""
 
 
-def slices(about: Examples, min_group: int, groups: bool = True) -> Iterator[Slice]:
-    """All examples first, then each level of each group column, also those without a test example."""
-    yield Slice("", None, len(about.ids))
-    for column, (levels, codes) in about.groups.items() if groups else ():
-        for code, level in enumerate(levels):
-            rows = np.flatnonzero(codes == code)
-            reason = ""
-            if level == MISSING:
-                reason = "the group of these examples is not known: not part of the gap"
-            elif len(rows) < min_group:
-                reason = f"insufficient (n={len(rows)}, fewer than {min_group}): not part of the gap"
-            yield Slice(f"{column}={level}", rows, len(rows), column, level, not reason, reason)
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouping:
+    """The groups of one column. code (n,): the group of each example, its place in `slices`."""
+
+    column: str
+    code: np.ndarray
+    slices: tuple[Slice, ...]
+
+    @property
+    def compared(self) -> tuple[Slice, ...]:
+        """Those that are large and known enough."""
+        return tuple(part for part in self.slices if part.enough)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cuts:
+    """All examples, and the groups that they fall into."""
+
+    whole: Slice
+    groupings: tuple[Grouping, ...] = ()
+
+    @property
+    def plain(self) -> Cuts:
+        """All examples alone."""
+        return Cuts(self.whole)
+
+    def __iter__(self) -> Iterator[Slice]:
+        """Every slice, the whole first."""
+        yield self.whole
+        for grouping in self.groupings:
+            yield from grouping.slices
+
+
+@lru_cache(maxsize=4)
+def cuts_of(about: Examples, min_group: int) -> Cuts:
+    """All examples, and each level of each group column, also those without a test example."""
+    whole = Slice("", None, len(about.ids))
+    return Cuts(whole, tuple(_grouping(column, *about.groups[column], min_group) for column in about.groups))
+
+
+def _grouping(column: str, levels: tuple[str, ...], code: np.ndarray, min_group: int) -> Grouping:
+    order = np.argsort(code, kind="stable")
+    ends = np.cumsum(np.bincount(code, minlength=len(levels)))
+    parts = []
+    for level, rows in zip(levels, np.split(order, ends[:-1]), strict=True):
+        reason = ""
+        if level == MISSING:
+            reason = "the group of these examples is not known: not part of the gap"
+        elif len(rows) < min_group:
+            reason = f"insufficient (n={len(rows)}, fewer than {min_group}): not part of the gap"
+        parts.append(Slice(f"{column}={level}", rows, len(rows), column, level, not reason, reason))
+    return Grouping(column, code, tuple(parts))

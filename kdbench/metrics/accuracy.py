@@ -13,7 +13,11 @@ from kdbench import Predictions, metric
     high=1.0,
     axis="quality",
     title="Accuracy",
-    convention="top-1; ties in the logits go to the lower class index",
+    equation="(1/n) sum_i 1[pred_i = y_i]",
+    source="scikit-learn accuracy_score",
+    reads="decisions",
+    convention="top-1; ties in the logits go to the lower class index; an example without a label (-1) is never right; on the "
+    "slice class=k it is the recall of class k",
 )
 def accuracy(predictions: Predictions) -> np.ndarray:
     """1[pred = label], (n,): 1 where right, 0 where wrong."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from kdbench import Predictions, Undefined, area_under_curve, metric
+from kdbench import Predictions, area_under_curve, metric
+
+from ._class_counts import remarks
+from ._one_vs_rest import areas, one_vs_rest
 
 
 @metric(
@@ -14,38 +17,32 @@ from kdbench import Predictions, Undefined, area_under_curve, metric
     high=1.0,
     axis="quality",
     title="AUROC",
-    convention="two classes: of the positive class (else class 1); "
-    "more: mean of one-vs-rest over the classes present; ties count half",
+    equation="A_k = P(s_i > s_j) + P(s_i = s_j) / 2, i of class k, j of another; mean over k",
+    source="Hanley and McNeil 1982; influence: DeLong, DeLong and Clarke-Pearson 1988; scikit-learn roc_auc_score",
+    reads="probabilities",
+    convention="two classes: of the positive class (else class 1); more: unweighted mean of one-vs-rest over the classes among "
+    "the labels, not one-vs-one and not weighted by support; ties count half; ranked by log-odds, so that probabilities "
+    "which round to 1 do not tie",
     undefined="one class only",
 )
 def auroc(predictions: Predictions, weights: np.ndarray | None = None) -> np.ndarray | float:
     """P(score of a positive > score of a negative) + P(tie) / 2. weights (draws, n) gives (draws,).
 
-    The score of class k is its log-odds z_k - logsumexp_{j != k} z_j: the same order as p_k, without ties where p_k rounds to 1.
+    A class that a draw does not hold is left out of that draw. Raises Undefined with one class only.
     """
-    count = predictions.logits.shape[1]
-    one = predictions.positive if predictions.positive is not None else 1
-    present = np.unique(predictions.label)
-    if len(present) < 2:
-        raise Undefined(f"one class only among {len(predictions.label)} labels")
-    classes = [one] if count == 2 else present
-    score = _log_odds(predictions.logits)
-    areas = np.stack([area_under_curve(score[:, k], predictions.label == k, weights) for k in classes])
-    known = np.isfinite(areas)
-    total = np.where(known, areas, 0.0).sum(axis=0)
-    mean = np.divide(total, known.sum(axis=0), out=np.full(total.shape, np.nan), where=known.any(axis=0))
-    return mean if weights is not None else float(mean[0])
+    if weights is None:
+        return areas(predictions).roc
+    found = np.stack([area_under_curve(score, positive, weights) for score, positive in one_vs_rest(predictions)])
+    known = np.isfinite(found)
+    total = np.where(known, found, 0.0).sum(axis=0)
+    return np.asarray(np.divide(total, known.sum(axis=0), out=np.full(total.shape, np.nan), where=known.any(axis=0)))
 
 
-def _log_odds(logits: np.ndarray) -> np.ndarray:
-    z = logits.astype(np.float64)
-    rows, top = np.arange(len(z)), z.argmax(axis=1)
-    z -= z.max(axis=1, keepdims=True)
-    others = np.exp(z) @ (1.0 - np.eye(z.shape[1]))  # summed, not 1 - p: nothing cancels
-    rest = z.copy()
-    rest[rows, top] = -np.inf
-    second = rest.max(axis=1)
-    others[rows, top] = 1.0  # beside the top class the others may be too small for exp: they get a scale of their own
-    odds = z - np.log(others)
-    odds[rows, top] = -(second + np.log(np.exp(rest - second[:, None]).sum(axis=1)))
-    return np.asarray(np.round(odds, 9))  # far finer than float32 logits, and equal scores stay tied
+def influence(predictions: Predictions) -> np.ndarray:
+    """DeLong's structural components less the area, over the share of their side, (n,): mean 0; mean over the classes."""
+    return areas(predictions).roc_influence
+
+
+def note(predictions: Predictions) -> str:
+    """Which classes the mean leaves out, and whether all decisions are the same."""
+    return remarks(predictions)

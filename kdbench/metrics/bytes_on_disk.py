@@ -15,7 +15,10 @@ from kdbench import metric
     low=0.0,
     axis="size",
     title="Bytes on disk",
+    equation="sum of the sizes of the files",
+    source="the manifest of the store",
     convention="the files that are shipped, uncompressed",
+    reads="decisions",
 )
 def bytes_on_disk(size: Mapping[str, Any]) -> float:
     """Bytes of the model's files."""

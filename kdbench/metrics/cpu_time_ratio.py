@@ -17,8 +17,11 @@ from kdbench import metric
     low=0.0,
     axis="latency",
     title="CPU time / teacher",
+    equation="mean CPU time of a call of the contender / mean CPU time of a call of the teacher",
+    source="process CPU clock, ratio of means; blocks are resampled as in Efron 1979",
     convention="mean CPU time of all timed calls of the contender over that of the teacher; interval by bootstrap over blocks",
     undefined="the CPU clock did not advance",
+    reads="decisions",
 )
 def cpu_time_ratio(latency: Mapping[str, Any], null: Mapping[str, Any] | None = None) -> np.ndarray:
     """Mean CPU seconds per call of each block, (blocks, 2): contender, teacher."""

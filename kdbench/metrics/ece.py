@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kdbench import Count, Predictions, metric
+from kdbench import Cells, Count, Predictions, metric
+
+from ._bins import parts, top_label
 
 
 @metric(
@@ -15,23 +17,30 @@ from kdbench import Count, Predictions, metric
     high=1.0,
     axis="calibration",
     title="ECE",
-    convention="top label, equal-width right-closed bins ((m-1)/M, m/M], confidence 1 in the last; weighted by share",
+    convention="top label, equal-width right-closed bins ((m-1)/M, m/M], confidence 1 in the last; weighted by share; mean "
+    "confidence of a bin, not its centre. The plug-in value: biased upwards, most for few examples and good calibration",
+    equation="sum_m |B_m| / n |acc(B_m) - conf(B_m)|",
+    source="Guo et al. 2017, On calibration of modern neural networks, eq. 3; Naeini et al. 2015",
+    reads="probabilities",
 )
-def ece(predictions: Predictions, *, bins: Count = 15) -> np.ndarray:
-    """Columns (n, 3 M): of each bin 1[in it], 1[in it] confidence, 1[in it] 1[right]. They make number and diagram."""
-    confidence = np.clip(predictions.confidence, 0.0, 1.0)  # softmax may round to 1 + 2e-16
-    upper = np.arange(1, bins) / bins
-    place = np.searchsorted(upper, confidence, side="left")  # right-closed: an edge belongs to the bin below it
-    inside = place[:, None] == np.arange(bins)
-    return np.concatenate([inside, inside * confidence[:, None], inside * predictions.correct[:, None]], axis=1).astype(
-        np.float64
-    )
+def ece(predictions: Predictions, *, bins: Count = 15) -> Cells:
+    """The bin of each of n examples, with its confidence and 1[right]: these means make the number and the diagram."""
+    return top_label(predictions, bins)
 
 
 def finish(means: np.ndarray) -> np.ndarray:
-    """sum_m |sum of right - sum of confidence| / n; an empty bin adds nothing."""
-    _, confidence, right = np.split(means, 3, axis=-1)
-    return np.asarray(np.abs(right - confidence).sum(axis=-1))
+    """(..., 3 M) to (...): sum_m |sum of right - sum of confidence| / n; an empty bin adds nothing."""
+    return np.asarray(np.abs(parts(means)[2]).sum(axis=-1))
+
+
+def deviations(means: np.ndarray) -> np.ndarray:
+    """What the number is the size of: the signed sums of the bins, (..., M)."""
+    return parts(means)[2]
+
+
+def size(of: np.ndarray) -> np.ndarray:
+    """The sum of the absolute deviations."""
+    return np.asarray(np.abs(of).sum(axis=-1))
 
 
 def curve(means: np.ndarray) -> Mapping[str, str | np.ndarray]:

@@ -15,7 +15,10 @@ from kdbench import metric
     low=0.0,
     axis="export",
     title="Export: largest difference",
+    equation="max_i max_k |z here(i, k) - z in eager(i, k)|",
+    source="the parity check of the target",
     convention="largest absolute difference of any logit to eager torch, over the test split",
+    reads="decisions",
 )
 def export_max_difference(parity: Mapping[str, Any]) -> float:
     """The largest |logit here - logit in eager|."""

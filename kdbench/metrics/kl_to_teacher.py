@@ -13,15 +13,13 @@ from kdbench import Predictions, metric
     low=0.0,
     axis="fidelity",
     title="KL to the teacher",
-    convention="KL(teacher || student) at temperature 1, mean over examples, natural logarithm, from the logits without a clip",
+    convention="forward: KL(teacher || student) at temperature 1, mean over examples, natural logarithm, from the logits "
+    "without a clip; the other direction is reverse_kl_to_teacher",
+    equation="1/n sum_i sum_k p_T,ik (log p_T,ik - log p_S,ik)",
+    source="Hinton et al. 2015; as a measure of fidelity Stanton et al. 2021",
+    reads="probabilities",
 )
 def kl_to_teacher(predictions: Predictions, teacher: Predictions) -> np.ndarray:
     """sum_k p_T (log p_T - log p_S), (n,)."""
-    log_t, log_s = _log_softmax(teacher.logits), _log_softmax(predictions.logits)
-    return np.asarray(np.maximum((np.exp(log_t) * (log_t - log_s)).sum(axis=1), 0.0))  # rounding can leave -1e-17
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    z = logits.astype(np.float64)
-    z = z - z.max(axis=1, keepdims=True)
-    return np.asarray(z - np.log(np.exp(z).sum(axis=1, keepdims=True)))
+    apart = teacher.log_probability - predictions.log_probability
+    return np.asarray(np.maximum(np.einsum("nk,nk->n", teacher.probability, apart), 0.0))  # rounding can leave -1e-17

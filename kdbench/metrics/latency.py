@@ -17,7 +17,10 @@ from kdbench import metric
     low=0.0,
     axis="latency",
     title="Latency",
+    equation="median_b min_q wall time of call q of block b",
+    source="median of block minima: Chen and Revels 2016 (Robust benchmarking in noisy environments)",
     convention="best case: median over blocks of the fastest of a block's calls, wall clock; not comparable between runs",
+    reads="decisions",
 )
 def latency(latency: Mapping[str, Any]) -> np.ndarray:
     """Block minima of the contender in microseconds, (blocks, 1)."""

@@ -19,8 +19,11 @@ FEWEST = {90: 64, 99: 662}
     low=0.0,
     axis="latency",
     title="Latency percentile",
+    equation="the t-th slowest of q calls, t the largest with I_p(q - t, t + 1) <= 0.01; I: regularized incomplete beta function",
+    source="MLPerf Inference rules, early stopping criterion (Reddi et al. 2020)",
     convention="an order statistic that is at or above the percentile with 99 % confidence (MLPerf early stopping); "
     "never interpolated; depends on the load",
+    reads="decisions",
 )
 def latency_percentile(latency: Mapping[str, Any], *, p: Literal[90, 99] = 90) -> float:
     """The slowest call but t - 1, where t is the largest number of slow calls with I(p; q - t, t + 1) <= 0.01 of q calls.

@@ -17,8 +17,11 @@ from kdbench import metric
     low=0.0,
     axis="latency",
     title="Latency / teacher",
+    equation="median_b (min_q wall time of the contender / min_q wall time of the teacher), in block b of the order ABBA",
+    source="ABBA blocks and minima: Chen and Revels 2016 (Robust benchmarking in noisy environments)",
     convention="median over ABBA blocks of min(contender) / min(teacher), wall clock; below 1 is faster; "
     "interval by bootstrap over blocks",
+    reads="decisions",
 )
 def latency_ratio(latency: Mapping[str, Any], null: Mapping[str, Any] | None = None) -> np.ndarray:
     """Ratios of block minima, (blocks, 1). null: the teacher against a second copy of itself, which sets the noise floor."""

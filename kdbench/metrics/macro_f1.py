@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from kdbench import Predictions, metric
+from kdbench import Cells, Predictions, metric
+
+from ._class_counts import counts, mean_ratio, remarks, shares
 
 
 @metric(
@@ -13,22 +15,24 @@ from kdbench import Predictions, metric
     high=1.0,
     axis="quality",
     title="Macro F1",
-    convention="mean over the classes that occur among labels or predictions of the slice (scikit-learn: "
-    "labels=all classes, zero_division=nan)",
+    equation="(1/K') sum_k 2 TP_k / (2 TP_k + FP_k + FN_k), over the K' classes with labels or decisions",
+    source="scikit-learn f1_score(average='macro', labels=all classes, zero_division=nan); Opitz and Burst 2019",
+    reads="decisions",
+    convention="mean of the F1 of the classes that occur among labels or predictions of the slice (scikit-learn: "
+    "labels=all classes, zero_division=nan); not the F1 of macro precision and macro recall",
     undefined="no examples",
 )
-def macro_f1(predictions: Predictions) -> np.ndarray:
-    """Columns (n, 2 K): of each class 1[label = pred = k], then 1[label = k] + 1[pred = k] (its sum is 2 TP + FP + FN)."""
-    classes = np.arange(predictions.logits.shape[1])
-    label = predictions.label[:, None] == classes
-    pred = predictions.pred[:, None] == classes
-    return np.concatenate([label & pred, label.astype(np.int8) + pred], axis=1).astype(np.float64)
+def macro_f1(predictions: Predictions) -> tuple[Cells, Cells]:
+    """Columns 1[label = k], 1[label = pred = k] and 1[pred = k], K of each: 2 TP + FP + FN is the first plus the last."""
+    return counts(predictions)
 
 
 def finish(means: np.ndarray) -> np.ndarray:
     """F1 per class is 2 TP over its denominator; a class with denominator 0 is left out of the mean."""
-    hits, size = np.split(means, 2, axis=-1)
-    present = size > 0
-    f1 = np.divide(2 * hits, size, out=np.zeros_like(hits), where=present)
-    count = present.sum(axis=-1)
-    return np.asarray(np.divide(f1.sum(axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0))
+    hits, labels, decisions = shares(means)
+    return mean_ratio(2 * hits, labels + decisions)
+
+
+def note(predictions: Predictions) -> str:
+    """Which classes have no labels here (F1 0 where decided, else left out), and whether all decisions are the same."""
+    return remarks(predictions)

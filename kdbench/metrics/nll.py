@@ -1,10 +1,12 @@
-"""Negative log-likelihood of the labels."""
+"""Negative log-likelihood of the labels: log loss."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from kdbench import Predictions, metric
+
+from ._labelled import labelled
 
 
 @metric(
@@ -13,11 +15,14 @@ from kdbench import Predictions, metric
     low=0.0,
     axis="calibration",
     title="NLL",
-    convention="mean of -log p(label), natural logarithm, computed from the logits; "
-    "nothing is clipped, so one certain error can dominate",
+    equation="-(1/n) sum_i log p_i,y_i",
+    source="Good 1952; scikit-learn log_loss",
+    reads="probabilities",
+    convention="mean of -log p(label), natural logarithm, from the logits; the same as log loss and cross-entropy; logits are "
+    "not clipped, so one certain error can dominate; a probability of 0 that was given as such counts as 1.2e-38, so that it "
+    "costs 87.3 nats (scikit-learn clips at 2.2e-16, 36.0 nats)",
 )
 def nll(predictions: Predictions) -> np.ndarray:
-    """logsumexp(z) - z_label, (n,)."""
-    z = predictions.logits.astype(np.float64)
-    z = z - z.max(axis=1, keepdims=True)
-    return np.asarray(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), predictions.label])
+    """logsumexp(z) - z_label, (n,). Raises Undefined where an example has no label."""
+    labelled(predictions)
+    return np.asarray(-predictions.log_probability[np.arange(len(predictions.label)), predictions.label])

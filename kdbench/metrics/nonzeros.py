@@ -15,7 +15,10 @@ from kdbench import Undefined, metric
     low=0.0,
     axis="size",
     title="Non-zero parameters",
+    equation="number of stored weights != 0",
+    source="numbers of unique storage, as the size stage counts them; Blalock et al. 2020 on why both are needed",
     convention="stored numbers other than 0, shared tensors once",
+    reads="decisions",
 )
 def nonzeros(size: Mapping[str, Any]) -> float:
     """The count of the size stage."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from kdbench import Predictions, area_under_curve, metric
 
+from ._ood_scores import ood_score
+
 
 @metric(
     form="set",
@@ -16,8 +18,13 @@ from kdbench import Predictions, area_under_curve, metric
     high=1.0,
     axis="ood",
     title="OOD AUROC",
-    convention="P(an in-distribution input scores above a foreign one) + P(tie) / 2; msp: largest probability; "
-    "energy: logsumexp of the logits",
+    equation="P(s_in > s_ood) + P(s_in = s_ood) / 2",
+    source="Hendrycks and Gimpel 2017; scores: Hendrycks et al. 2022 (max_logit), Liu et al. 2020 (energy)",
+    reads="probabilities",
+    convention="higher score: more in-distribution; the same number whichever side is called positive, as long as scores and "
+    "labels are turned together; ties count half; msp: largest probability; max_logit: largest logit; energy: logsumexp of "
+    "the logits; entropy: minus the entropy of the probabilities",
+    undefined="no in-distribution or no foreign inputs",
 )
 def ood_auroc(
     predictions: Predictions,
@@ -25,20 +32,13 @@ def ood_auroc(
     weights: np.ndarray | None = None,
     ood_weights: np.ndarray | None = None,
     *,
-    score: Literal["msp", "energy"] = "msp",
+    score: Literal["msp", "max_logit", "energy", "entropy"] = "msp",
 ) -> np.ndarray | float:
-    """The area, of one set or of all draws. A higher score: more in-distribution (Hendrycks and Gimpel 2017; Liu et al. 2020)."""
-    known, foreign = _score(predictions, score), _score(ood, score)
+    """The area, of one set or of all draws. 1: every known input scores above every foreign one; 0: below; 0.5: no score."""
+    known, foreign = ood_score(predictions, score), ood_score(ood, score)
     inside = np.arange(len(known) + len(foreign)) < len(known)
     both = None
     if weights is not None and ood_weights is not None:
         both = np.concatenate([weights, ood_weights], axis=1)
     area = area_under_curve(np.concatenate([known, foreign]), inside, both)
     return area if both is not None else float(area[0])
-
-
-def _score(predictions: Predictions, name: str) -> np.ndarray:
-    z = predictions.logits.astype(np.float64)
-    top = z.max(axis=1)
-    rest = np.log(np.exp(z - top[:, None]).sum(axis=1))  # log sum exp(z - max) = -log MSP
-    return np.asarray(top + rest if name == "energy" else -rest)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kdbench import Undefined, metric
+from kdbench import metric
+
+from ._size_counts import count
 
 
 @metric(
@@ -15,11 +17,11 @@ from kdbench import Undefined, metric
     low=0.0,
     axis="size",
     title="Parameters",
+    equation="number of stored weights",
+    source="numbers of unique storage, as the size stage counts them",
     convention="stored numbers, shared tensors once, zeros counted",
+    reads="decisions",
 )
 def parameters(size: Mapping[str, Any]) -> float:
-    """The count of the size stage, zeros included; `parameters_unique` where it is told apart."""
-    count = size.get("parameters_unique", size.get("parameters"))
-    if count is None:
-        raise Undefined(str(size.get("parameters_reason") or "this artefact does not tell its parameters"))
-    return float(count)
+    """The count of the size stage, zeros included; `parameters_unique` where told apart. Raises Undefined with its reason."""
+    return count(size, "parameters")

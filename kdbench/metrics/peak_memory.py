@@ -15,8 +15,11 @@ from kdbench import metric
     low=0.0,
     axis="memory",
     title="Peak memory",
+    equation="(VmHWM while answering - resident set when idle) / 10^6",
+    source="Linux proc(5), VmHWM of a fresh process",
     convention="peak of the resident set of a fresh child while it answers, minus the same child idle; "
     "kernel high-water mark; 1 MB = 10^6 bytes",
+    reads="decisions",
 )
 def peak_memory(memory: Mapping[str, Any]) -> float:
     """(peak while answering - idle) / 10^6."""

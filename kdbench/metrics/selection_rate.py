@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from kdbench import NotApplicable, Predictions, metric
+from kdbench import Predictions, metric
+
+from ._labelled import positive_class
 
 
 @metric(
@@ -13,10 +15,11 @@ from kdbench import NotApplicable, Predictions, metric
     high=1.0,
     axis="bias",
     title="Selection rate",
+    equation="(1/n) sum_i 1[pred_i = positive]",
+    source="fairlearn selection_rate; Dwork et al. 2012 (statistical parity)",
+    reads="decisions",
     convention="P(pred = positive class), whatever the label; its gap over groups is the demographic parity difference",
 )
 def selection_rate(predictions: Predictions) -> np.ndarray:
     """1[pred = positive], (n,)."""
-    if predictions.positive is None:
-        raise NotApplicable("no class means a decision in favour")
-    return np.asarray((predictions.pred == predictions.positive).astype(np.float64))
+    return np.asarray((predictions.pred == positive_class(predictions)).astype(np.float64))

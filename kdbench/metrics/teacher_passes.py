@@ -15,7 +15,10 @@ from kdbench import metric
     low=0.0,
     axis="cost",
     title="Teacher passes",
+    equation="sum over the steps of the examples that a teacher answered",
+    source="the record of each step",
     convention="examples that a teacher answered while the contender was made; a shared recording counts in full for each",
+    reads="decisions",
 )
 def teacher_passes(cost: Mapping[str, Any]) -> float:
     """Teacher passes of the whole chain of steps."""

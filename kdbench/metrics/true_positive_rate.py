@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from kdbench import NotApplicable, Predictions, metric
+from kdbench import Cells, Predictions, metric
+
+from ._class_counts import ratio
+from ._labelled import positive_class
 
 
 @metric(
@@ -13,17 +16,19 @@ from kdbench import NotApplicable, Predictions, metric
     high=1.0,
     axis="bias",
     title="True positive rate",
-    convention="P(pred = positive | label == positive); its gap over groups is a part of the equalized odds difference",
+    equation="TP / (TP + FN), of the positive class",
+    source="fairlearn true_positive_rate; Hardt, Price and Srebro 2016 (equal opportunity)",
+    reads="decisions",
+    convention="P(pred = positive | label == positive), also recall or sensitivity; its gap over groups is the equal "
+    "opportunity difference, and a part of the equalized odds difference",
     undefined="no positive examples",
 )
-def true_positive_rate(predictions: Predictions) -> np.ndarray:
-    """Columns (n, 2): 1[pred = positive and label == positive], 1[label == positive]."""
-    if predictions.positive is None:
-        raise NotApplicable("no class means a decision in favour")
-    among = predictions.label == predictions.positive
-    return np.stack([among & (predictions.pred == predictions.positive), among], axis=1).astype(np.float64)
+def true_positive_rate(predictions: Predictions) -> Cells:
+    """Columns 1[label = positive] and 1[label = pred = positive]."""
+    positive = positive_class(predictions)
+    return Cells(np.where(predictions.label == positive, 0, -1), 1, (predictions.pred == positive,))
 
 
 def finish(means: np.ndarray) -> np.ndarray:
-    """The ratio of the two; NaN, not 0, where there are no positive examples."""
-    return np.asarray(np.divide(means[..., 0], means[..., 1], out=np.full(means.shape[:-1], np.nan), where=means[..., 1] > 0))
+    """The second over the first; NaN, not 0, where there are no positive examples."""
+    return ratio(means[..., 1], means[..., 0])

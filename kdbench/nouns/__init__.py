@@ -4,10 +4,27 @@ Everything here is data: frozen, typed, and built from the standard library alon
 run costs no numerical library. Arrays and tensors appear only inside annotations.
 """
 
-from kdbench.nouns.asked import Compress, Contender, Data, Fit, Gate, Load, ShiftUse, Start, Step, Suite, Task, Term, Train, Use
+from kdbench.nouns.asked import (
+    Compare,
+    Compress,
+    Contender,
+    Data,
+    Fit,
+    Gate,
+    Load,
+    ShiftUse,
+    Start,
+    Step,
+    Suite,
+    Task,
+    Term,
+    Train,
+    Use,
+)
 from kdbench.nouns.canonical import Json, Params, canonical, digest, plain
-from kdbench.nouns.evidence import Artefact, Batch, Bundle, Edit, Outputs, Predictions, Runner, Samples, Shape, group_file
+from kdbench.nouns.evidence import Artefact, Batch, Bundle, Edit, Outputs, Runner, Samples, Shape, group_file
 from kdbench.nouns.planned import Cell, Job, Plan
+from kdbench.nouns.predictions import Cells, Predictions
 from kdbench.nouns.refusals import NotApplicable, Refusal, Undefined
 
 __all__ = [
@@ -15,6 +32,8 @@ __all__ = [
     "Batch",
     "Bundle",
     "Cell",
+    "Cells",
+    "Compare",
     "Compress",
     "Contender",
     "Data",

@@ -112,7 +112,9 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One dataset, its teacher, and the contenders that are compared on it."""
+    """One dataset, its teacher, and the contenders that are compared on it. A suite file always gives a teacher; one without
+    steps is absent, as where prediction files are judged without the teacher's.
+    """
 
     name: str
     data: Data
@@ -120,8 +122,8 @@ class Task:
     contenders: tuple[Contender, ...]
 
     def rows(self) -> tuple[Contender, ...]:
-        """The teacher first, then the contenders: everything that is measured."""
-        return (self.teacher, *self.contenders)
+        """The teacher first, if there is one, then the contenders: everything that is measured."""
+        return (self.teacher, *self.contenders) if self.teacher.steps else self.contenders
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,24 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Compare:
+    """How contenders are compared. None of it is in the key of any evidence: a change costs no new run.
+
+    metric: the one that ranks, by name or id ("": the first of the axes that has a direction). margin: differences smaller than
+    this count as equal, in units of the metric (None: 0.01 where the unit is "fraction", else no margin; 0: no margin).
+    base: a contender whose errors under shift are also taken as the base of corruption errors. unlike: what happens to
+    contenders with another checkpoint rule or teacher than usual, "apart" (not ranked) or "together". pareto: the metrics of
+    the Pareto front, at least two (empty: the ranking metric and the latency ratio, else the parameters).
+    """
+
+    metric: str = ""
+    margin: float | None = None
+    base: str = ""
+    unlike: str = "apart"
+    pareto: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """The whole question: validated, complete (defaults filled in), and independent of the file it came from."""
 
@@ -153,3 +173,4 @@ class Suite:
     gates: tuple[Gate, ...] = ()
     resamples: int = 1000
     min_group: int = 30
+    compare: Compare = Compare()

@@ -124,23 +124,6 @@ class Runner:
     facts: Params = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Stored answers of one contender on one set. ids text (n,), label int64 (n,), logits float32 (n, classes); derived:
-    probability (n, classes), pred int64 (n,), confidence (n,) = probability of pred, correct bool (n,).
-    """
-
-    ids: np.ndarray
-    label: np.ndarray
-    logits: np.ndarray
-    probability: np.ndarray
-    pred: np.ndarray
-    confidence: np.ndarray
-    correct: np.ndarray
-    classes: tuple[str, ...] = ()
-    positive: int | None = None
-
-
 def group_file(column: str) -> str:
     """The file of a group column in an entry: group.<column>.npy, with a hash for a name that is not a plain word."""
     plain_word = re.fullmatch(r"[A-Za-z0-9_-]{1,60}", column)

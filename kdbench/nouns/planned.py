@@ -51,8 +51,9 @@ class Job:
 class Cell:
     """A place on the board where evidence is expected, and the job that brings it; or the reason why there is none.
 
-    `evidence` is predictions | parity | size | cost | latency | memory. For predictions, `split` is validation | test, and
-    `shift`/`severity` say what was done to the test split ("" for nothing, "ood:<dataset>" for a companion set).
+    `evidence` is predictions | features | parity | size | cost | latency | memory. For predictions and features, `split` is
+    validation | test, and `shift`/`severity` say what was done to the test split ("" for nothing, "ood:<dataset>" for a
+    companion set).
     """
 
     task: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kdbench.nouns import Cell, Data, Job, Params, Plan, Suite, Task, Use, digest, plain
-from kdbench.plan import keys
+from kdbench.plan import features, keys
 from kdbench.plan.chains import Chains, Made, distinct_seeds
 from kdbench.registry import Plugins
 from kdbench.signature import Description
@@ -49,6 +49,7 @@ class _TaskPlan:
         self._chains = Chains(task, self._data, suite.seeds[0], plugins)
         self._teacher = self._chains.artefact(task.teacher, suite.seeds[0])
         self._host = digest(plain(fingerprint()))
+        self._features = features.sets(suite, plugins)
 
     def cells(self) -> list[Cell]:
         """Every cell of the task; makes the jobs on the way."""
@@ -78,6 +79,7 @@ class _TaskPlan:
             cell = replace(seat, evidence="predictions", split=one.split, shift=one.shift, severity=one.severity)
             key = "" if why else self._predict(made, use, target, one, together).key
             yield replace(cell, key=key, reason=why)
+        yield from self._taps(seat, made, target)
         yield self._parity(replace(seat, evidence="parity"), made, use, target, together)
         no_teacher = _cannot(self._teacher.runtime, target)
         if not why and not target.facts.get("timed", True):
@@ -131,6 +133,24 @@ class _TaskPlan:
         label = f"{self._task.name}: predict {made.key[:8]} on {use.name}, {where}"
         code, runtime = keys.code("predict", target), keys.runtime("predict", made.runtime)
         return self._add(Job("predict", spec, needs, code, "", runtime, together=together, label=label))
+
+    def _taps(self, seat: Cell, made: Made, target: Description) -> Iterator[Cell]:
+        """Features of the sets of which some metric reads them; of shifted sets none does."""
+        if not self._features:
+            return
+        contender = next(c for c in self._task.rows() if c.name == seat.contender)
+        why = features.without(made.runtime, target, features.model_of(self._task, contender), self._plugins)
+        why = why or _cannot(made.runtime, target)
+        for one in self._sets:
+            if ("ood" if one.shift else one.split) in self._features and not one.severity:
+                cell = replace(seat, evidence="features", split=one.split, shift=one.shift, reason=why)
+                yield cell if why else replace(cell, key=self._tapped(made, one, seat).key)
+
+    def _tapped(self, made: Made, one: Set, seat: Cell) -> Job:
+        needs = {"data": one.samples, "artefact": made.key}
+        label = f"{self._task.name}: features {seat.contender}, seed {seat.seed}, {one.shift or one.split}"
+        code, runtime, together = keys.code("features"), keys.runtime("features", made.runtime), f"{made.key}/features"
+        return self._add(Job("features", {"split": one.split}, needs, code, "", runtime, together=together, label=label))
 
     def _parity(self, cell: Cell, made: Made, use: Use, target: Description, together: str) -> Cell:
         why = _cannot(made.runtime, target)

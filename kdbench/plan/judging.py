@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import kdbench.judge
-from kdbench.judge import requires
+from kdbench.judge import clean_only, requires
 from kdbench.nouns import Cell, Job, Json, Plan, Suite, Task, Use, plain
-from kdbench.plan import keys
+from kdbench.plan import features, keys
+from kdbench.plan.setup import for_metric, setup
 from kdbench.registry import Plugins
 
 PROCESSES = 2
@@ -19,11 +20,19 @@ PROCESSES = 2
 def judging(suite: Suite, plan: Plan, plugins: Plugins, has: Callable[[str], bool]) -> tuple[Job, ...]:
     """The judge jobs. `has` says which evidence exists; what failed is left out here and gets its reason on the board."""
     folder = Path(kdbench.judge.__file__).parent
-    judge_code = keys.sources([*folder.glob("*.py"), folder.parent / "stages" / "judge.py"])
+    judge_code = keys.sources([*folder.rglob("*.py"), folder.parent / "stages" / "judge.py"])
     there = [cell for cell in plan.cells if cell.key and has(cell.key)]
     samples = {task.name: _samples(task, plan) for task in suite.tasks}
+    made = {task.name: setup(suite, task, plan, plugins) for task in suite.tasks}
     jobs = [
-        _judge(suite, task, use, [c for c in there if c.task == task.name], (samples[task.name], judge_code), plugins)
+        _judge(
+            suite,
+            task,
+            use,
+            [c for c in there if c.task == task.name],
+            (samples[task.name], judge_code, made[task.name]),
+            plugins,
+        )
         for task in suite.tasks
         if has(samples[task.name])
         for use in suite.axes
@@ -31,13 +40,15 @@ def judging(suite: Suite, plan: Plan, plugins: Plugins, has: Callable[[str], boo
     return tuple(replace(job, together=f"judge/{i % PROCESSES}") for i, job in enumerate(jobs))
 
 
-def _judge(suite: Suite, task: Task, use: Use, cells: list[Cell], fixed: tuple[str, str], plugins: Plugins) -> Job:
+def _judge(
+    suite: Suite, task: Task, use: Use, cells: list[Cell], fixed: tuple[str, str, dict[str, Json]], plugins: Plugins
+) -> Job:
     metric = plugins.get("metric", use.name)
     wanted = requires(metric)
     needs = {"data": fixed[0]}
     layout: list[Json] = []
     for cell in cells:
-        if _belongs(cell, wanted):
+        if _belongs(cell, wanted) and not (cell.severity and clean_only(metric)):
             role = f"e{len(layout)}"
             needs[role] = cell.key
             layout.append([role, cell.contender, cell.seed, cell.target, cell.evidence, cell.split, cell.shift, cell.severity])
@@ -49,6 +60,7 @@ def _judge(suite: Suite, task: Task, use: Use, cells: list[Cell], fixed: tuple[s
         "resamples": suite.resamples,
         "min_group": suite.min_group,
         "judge": fixed[1],
+        "setup": for_metric(fixed[2], use, plugins),
     }
     code = keys.code("judge", metric)
     return Job("judge", spec, needs, code, "", keys.runtime("judge"), label=f"{task.name}: judge {use.name}")
@@ -56,16 +68,19 @@ def _judge(suite: Suite, task: Task, use: Use, cells: list[Cell], fixed: tuple[s
 
 def _belongs(cell: Cell, wanted: frozenset[str]) -> bool:
     """Whether a metric that asks for `wanted` reads this cell."""
+    if cell.evidence == "features":
+        return features.belongs(cell, wanted)
     if cell.evidence != "predictions":
         return cell.evidence in wanted or (cell.evidence == "latency" and "null" in wanted)
     if cell.split == "validation":
-        return "validation" in wanted
+        return bool(wanted & {"validation", "teacher_validation"})
     if cell.shift.startswith("ood:"):
         return "ood" in wanted
-    return "predictions" in wanted
+    return bool(wanted & {"predictions", "validation"})  # one about the validation split stands on the clean set
 
 
 def _samples(task: Task, plan: Plan) -> str:
     """The key of the samples of a task: every predict job of its clean test split needs them."""
-    key = next(c.key for c in plan.cells if c.task == task.name and c.evidence == "size")
+    whole = [c for c in plan.cells if c.task == task.name and c.key and not c.shift and c.split != "validation"]
+    key = next(c.key for c in whole if c.evidence in ("size", "predictions"))
     return plan.job(key).needs["data"]

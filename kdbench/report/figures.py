@@ -22,8 +22,10 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1], [1, 3])
 TEACHER = "#8a8f98"
 
 
-def figure(spec: Any, title: str, says: str, data: pd.DataFrame, units: Mapping[str, str] | None = None) -> Markup:
-    """A chart with its caption and its numbers.
+def figure(
+    spec: Any, title: str, says: str, data: pd.DataFrame, units: Mapping[str, str] | None = None, *, open_table: bool = False
+) -> Markup:
+    """A chart with its caption and its numbers. open_table: show the numbers at once.
 
     spec: a Vega-Lite specification, or an Altair chart. A faceted one gives the least width of a cell as `usermeta.cell`.
     says: one sentence, read out in place of the picture. units: column of `data` -> unit.
@@ -31,8 +33,8 @@ def figure(spec: Any, title: str, says: str, data: pd.DataFrame, units: Mapping[
     spec = spec if isinstance(spec, dict) else spec.to_dict()
     head = '<figure><figcaption>{}</figcaption><div class="chart" role="img" aria-label="{}"></div>'
     script = Markup('<script type="application/json">{}</script>').format(Markup(as_json(spec)))
-    table = Markup("<details><summary>Numbers of this figure</summary>{}</details></figure>")
-    table = table.format(plain(data, title, units or {}))
+    table = Markup("<details{}><summary>Numbers of this figure</summary>{}</details></figure>")
+    table = table.format(" open" if open_table else "", plain(data, title, units or {}))
     return Markup(head).format(clean(title), clean(says, 600)) + script + table
 
 
@@ -57,6 +59,19 @@ def as_json(value: object) -> str:
 def values(frame: pd.DataFrame) -> Spec:
     """The rows of a frame as the data of a chart, floats to five significant digits."""
     return {"values": [{str(k): _short(v) for k, v in row.items()} for row in frame.to_dict("records")]}
+
+
+def series(frame: pd.DataFrame, by: Sequence[str]) -> Spec:
+    """The rows of a frame as the data of a chart, one object for each group of the columns `by`: a third of the text of `values`.
+
+    Gives `data` and the `transform` that takes them apart again.
+    """
+    rest = [str(c) for c in frame.columns if c not in by]
+    held = []
+    for key, part in frame.groupby(list(by), sort=False):
+        head = {name: _short(value) for name, value in zip(by, key, strict=True)}
+        held.append({**head, **{name: [_short(v) for v in part[name].tolist()] for name in rest}})
+    return {"data": {"values": held}, "transform": [{"flatten": rest}]}
 
 
 def look(names: Sequence[str], channel: str, seen: Container[str] | None = None) -> Spec:
@@ -91,6 +106,11 @@ def axis_title(title: str, unit: str) -> str:
     return clean(title, 60) + (f" ({clean(unit, 20)})" if unit not in ("fraction", "ratio", "count", "score", "") else "")
 
 
+def tip_title(text: object) -> str:
+    """A title inside a tooltip: Vega-Lite puts it into an expression, in which a backslash would escape what follows it."""
+    return clean(text, 60).replace("\\", "\\\\")
+
+
 def dots(frame: pd.DataFrame, order: Sequence[str], x: Spec, by: Spec | None = None) -> Spec:
     """Values with their intervals, one line a contender. frame: who, value, low, high, shown and, with `by`, part.
 
@@ -117,6 +137,39 @@ def dots(frame: pd.DataFrame, order: Sequence[str], x: Spec, by: Spec | None = N
         "layer": [
             {"mark": line, "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}, **rule}},
             {"mark": point, "encoding": {"y": y, "x": {**x, "field": "value"}, "tooltip": tip, **ink}},
+        ],
+    }
+
+
+def lines(frame: pd.DataFrame, order: Sequence[str], x: Spec, y: Spec, rule: float = math.nan) -> Spec:
+    """One line a contender; a click on the legend picks one. frame: who, x, y; x, y: their channels without a field.
+
+    rule: a height at which a dashed line crosses the picture, NaN for none.
+    """
+    here = [w for w in order if w in set(frame["who"])]
+    legend = {"title": None, "symbolType": "stroke", "symbolStrokeWidth": 2, "symbolSize": 420, "labelLimit": 180}
+    who: Spec = {"field": "who", "type": "nominal", "sort": here, "legend": legend}
+    across, up = {"type": "quantitative", **x, "field": "x"}, {"type": "quantitative", **y, "field": "y"}
+    fade = {"condition": {"param": "pick", "value": 1}, "value": 0.1}
+    shared = {"x": across, "y": up, "color": {**who, "scale": look(order, "color", here)}, "opacity": fade}
+    dash = {"strokeDash": {**who, "scale": look(order, "strokeDash", here)}}
+    tip = [{"field": "who", "type": "nominal", "title": "contender"}]
+    for field, channel in (("x", x), ("y", y)):
+        form = {"format": ".1%"} if channel.get("axis", {}).get("format") == "~%" else {"format": ".3~g"}
+        tip.append({"field": field, "type": "quantitative", "title": tip_title(channel.get("title") or field), **form})
+    pick = {"name": "pick", "select": {"type": "point", "fields": ["who"]}, "bind": "legend"}
+    level = {
+        "data": {"values": [{"y": rule}]},
+        "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": TEACHER},
+    }
+    return {
+        **series(frame[["who", "x", "y"]], ["who"]),
+        "width": "container",
+        "height": 300,
+        "layer": [
+            *([{**level, "encoding": {"y": up}}] if math.isfinite(rule) else []),
+            {"mark": {"type": "line", "strokeWidth": 2}, "params": [pick], "encoding": {**shared, **dash}},
+            {"mark": {"type": "point", "filled": True, "size": 16}, "encoding": {**shared, "tooltip": tip}},
         ],
     }
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from kdbench.judge.board import Board
     from kdbench.registry import Plugins
 
+TABLES = ("standings", "pairs", "pareto", "datasets", "parity", "discoveries", "gates")
+"""The tables of the board that standings.json holds, one object a row."""
 _FORMULA = re.compile(r"^(?:[\t\r]|[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _NUMBER = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -81,10 +83,15 @@ def guard(cell: object) -> object:
 
 
 def as_json(board: Board) -> str:
-    """Standings, pairs, gates and the tables of the terminal as strict JSON: what is not finite is null."""
-    parts = {name: _records(getattr(board, name)) for name in ("standings", "pairs", "gates")}
+    """The tables that follow from the scores, and those of the terminal, as strict JSON: what is not finite is null."""
+    parts = {name: _records(getattr(board, name)) for name in TABLES}
     warnings = [str(w) for w in board.facts.get("warnings", ())]
-    body = {"suite": board.suite.name, "warnings": warnings, **parts, "tables": tables(board.standings, board.scores)}
+    body = {
+        "suite": board.suite.name,
+        "warnings": warnings,
+        **parts,
+        "tables": tables(board.standings, board.scores, board.pairs),
+    }
     return json.dumps(body, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 

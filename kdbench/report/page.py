@@ -23,7 +23,13 @@ from kdbench.signature import Description
 if TYPE_CHECKING:
     from kdbench.judge.board import Board
 
-EVIDENCE = ("suite", "scores", "curves", "standings", "pairs", "recipes", "timings", "gates", "facts")
+TABLES = (
+    "scores", "curves", "standings", "pairs", "pareto", "datasets", "parity", "discoveries", "recipes", "timings", "gates"
+)  # fmt: skip
+EVIDENCE = ("suite", *TABLES, "facts", "metrics")
+"""What a section may ask for by name: the fields of the board, and what the files of the metrics say (name -> facts)."""
+CHAPTERS = ((40, "Verdict"), (80, "In detail"), (100, "Cost and making"), (float("inf"), "How it was done"))
+"""Sections whose order is below the number stand under that heading of the list."""
 POLICY = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"
 CHART = '<script type="application/json">'
 
@@ -45,7 +51,9 @@ def page(board: Board, plugins: Plugins) -> str:
     The content security policy allows two scripts and one style sheet, by hash: Vega runs its expressions in its own
     interpreter, so that nothing has to be evaluated, and every other script that might slip in stays dead text.
     """
-    parts = [part for part in sections(board, plugins) if part.html or part.failed]
+    made = sections(board, plugins)
+    parts = [part for part in made if part.html or part.failed]
+    left = [clean(part.title, 60) for part in made if part not in parts]
     charts = any(CHART in part.html for part in parts)
     script, style, vega = asset("board.js"), asset("style.css"), _vega() if charts else ""
     allowed = " ".join(_hash(text) for text in (script, vega) if text)
@@ -62,9 +70,17 @@ def page(board: Board, plugins: Plugins) -> str:
     version = clean(dict(board.facts.get("versions", {})).get("kdbench", ""), 30)
     template = environment().get_template("page.html")
     return template.render(
-        name=clean(suite.name, 80), size=size, version=version, parts=parts, tasks=tasks, targets=targets, policy=policy,
-        script=Markup(script), style=Markup(style), vega=Markup(vega),
+        name=clean(suite.name, 80), size=size, version=version, chapters=_chapters(parts), left=left, tasks=tasks,
+        targets=targets, policy=policy, script=Markup(script), style=Markup(style), vega=Markup(vega),
     )  # fmt: skip
+
+
+def _chapters(parts: list[Part]) -> list[tuple[str, list[Part]]]:
+    """The sections that there are, under the headings of the list."""
+    held: dict[str, list[Part]] = {}
+    for part in parts:
+        held.setdefault(next(title for limit, title in CHAPTERS if part.order < limit), []).append(part)
+    return list(held.items())
 
 
 def sections(board: Board, plugins: Plugins) -> list[Part]:
@@ -73,7 +89,8 @@ def sections(board: Board, plugins: Plugins) -> list[Part]:
 
 
 def _parts(board: Board, plugins: Plugins) -> Iterator[Part]:
-    board_parts = {name: _quick(getattr(board, name)) for name in EVIDENCE}
+    board_parts = {name: _quick(getattr(board, name)) for name in EVIDENCE if name != "metrics"}
+    board_parts["metrics"] = {d.name: d.facts for d in plugins.describe("metric") if isinstance(d, Description)}
     for found in plugins.describe("section"):
         if not isinstance(found, Description):
             yield Part(found.name, found.name, 200, failed=clean(found.reason))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import pandas as pd
 
 from kdbench.report.words import labels
+
+DERIVED = ("retention", "gain", "seed_sd", "bimodality")
+"""Numbers that follow from another metric and keep its axis: a section of their own shows them."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,22 @@ class View:
         for column, value in {"shift": "", "slice": "", **where}.items():
             part = part if value is None else part[part[column] == value]
         return part
+
+    def axis(self, name: str) -> pd.DataFrame:
+        """As `rows`, the metrics of an axis without those derived from another metric."""
+        part = self.rows(axis=name)
+        return part.loc[[not derived(m) for m in part["metric"]]]
+
+
+def derived(metric: object) -> bool:
+    """Whether a metric's name is one of `DERIVED`, for whatever it is derived from."""
+    return str(metric).split("{")[0] in DERIVED
+
+
+def why_apart(row: object) -> str:
+    """Why a row of the standings is apart, without the word itself and without how many seeds it has."""
+    reason = str(getattr(row, "reason", "")).removeprefix("not ranked: ")
+    return re.sub(r"; \d+ seeds?(: checkpoint, examples vary)?$", "", reason)
 
 
 def views(scores: pd.DataFrame, standings: pd.DataFrame) -> Iterator[View]:
@@ -71,9 +91,28 @@ def titled(row: object) -> str:
     metric, title = str(getattr(row, "metric", "")), str(getattr(row, "title", "") or "")
     if "{" not in metric or not title:
         return title or metric
+    if title.endswith(")") and "{of=" in metric:  # derived from a metric that the title names already
+        return title
     params = metric.split("{", 1)[1].rstrip("}").split(",")
     said = ", ".join(p.split("=", 1)[-1] if len(params) == 1 and not p[-1:].isdigit() else p for p in params)
     return f"{title} ({said})"
+
+
+def facing(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The pairs as a reader wants them: with the teacher second, because it is the contender that is judged, and in today's
+    words (WORSE is now NO).
+    """
+    if pairs.empty:
+        return pairs
+    out = pairs.assign(verdict=pairs["verdict"].replace("WORSE", "NO"))
+    turn = out["a"] == "teacher"
+    for one, other in (("a", "b"), ("mcnemar_b", "mcnemar_c"), ("low", "high")):
+        if one in out and other in out:
+            out[one], out[other] = out[one].where(~turn, out[other]), out[other].where(~turn, out[one])
+    for name in ("delta", "low", "high", "effect"):
+        if name in out:
+            out[name] = out[name].where(~turn, -out[name])
+    return out.assign(verdict=out["verdict"].where(~turn, out["verdict"].replace({"BEATS": "NO", "NO": "BEATS"})))
 
 
 def place(row: object) -> tuple[float, float]:

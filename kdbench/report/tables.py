@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,8 @@ from markupsafe import Markup
 from kdbench.report.words import clean, interval, number
 
 SHORTER = {"not applicable": "n/a"}
+USUAL = re.compile(r"\d+ seeds?(: checkpoint, examples vary)?")
+"""A reason that a whole table shares, and no cell needs as its hover."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Column:
 @dataclass(frozen=True)
 class Cell:
     """A cell: a main text, small lines below it, `delta` with its meaning in words as `say`, and a mark
-    (undefined, failed, ...) with its reason as `tip`. kind: a class of the style sheet.
+    (undefined, failed, ...) with its reason as `tip`. Without a delta, `say` is read out after the text. kind: a class of
+    the style sheet.
     """
 
     text: str = ""
@@ -51,16 +55,16 @@ class Row:
     pinned: bool = False
 
 
-def grid(columns: Sequence[Column], rows: Iterable[Row], caption: str, *, tools: bool = False, sortable: bool = True) -> Markup:
-    """A table in a box that scrolls. tools: filter box and toggles by group of columns."""
+def grid(columns: Sequence[Column], rows: Iterable[Row], caption: str, *, tools: str = "", sortable: bool = True) -> Markup:
+    """A table in a box that scrolls. tools: what its filter box filters, beside toggles by group of columns; "" for none."""
     rows = list(rows)
     groups = list(dict.fromkeys(c.group for c in columns if c.group))
     template = environment().get_template("table.html")
     return Markup(
         template.render(
-            columns=columns, rows=rows, caption=clean(caption), tools=tools, groups=groups, sortable=sortable,
-            extras=any(c.extra for c in columns), roomy=len(columns) <= 6, shorter=SHORTER,
-            aligned=any(cell.delta for row in rows for cell in row.cells),
+            columns=columns, rows=rows, caption=clean(caption), tools=clean(tools, 30), groups=groups, sortable=sortable,
+            extras=any(c.extra for c in columns), roomy=len(columns) <= 5, shorter=SHORTER,
+            aligned={i for row in rows for i, cell in enumerate(row.cells) if cell.delta},
         )
     )  # fmt: skip
 
@@ -75,7 +79,8 @@ def value_cell(row: object, *, small: str | None = None, delta: tuple[str, str, 
     if status in ("ok", "noisy", "partial") and not math.isnan(value):
         bounds = interval(getattr(row, "low", math.nan), getattr(row, "high", math.nan), unit) if small is None else small
         mark = "" if status == "ok" else status
-        return Cell(number(value, unit), float(value), bounds, *delta, mark, reason)
+        reason = "" if status == "ok" and USUAL.fullmatch(reason) else reason
+        return Cell(number(value, unit), float(f"{value:.7g}"), bounds, *delta, mark, reason)
     return missing(status if status != "ok" else "undefined", reason)
 
 

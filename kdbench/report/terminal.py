@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NUMBERS = range(2, 7)
-"""The columns that are set to the right."""
+WORDS = {"rank", "contender", "verdict", "metric", "a", "b", "remark", ""}
+"""Heads of columns that are set to the left; all others hold numbers."""
 
 
 def show(tables: Sequence[Mapping[str, Any]], console: Any = None) -> None:
@@ -39,8 +39,8 @@ def _drawn(table: Mapping[str, Any]) -> Any:
     out = Table(
         title=Text(table["title"]), title_justify="left", header_style="bold", caption=Text("* the paired interval excludes 0")
     )
-    for i, head in enumerate(table["heads"]):
-        out.add_column(Text(head), justify="right" if i in NUMBERS else "left", overflow="fold")
+    for head in table["heads"]:
+        out.add_column(Text(head), justify="left" if head in WORDS else "right", overflow="fold")
     for row in table["rows"]:
         out.add_row(*(Text(cell) for cell in row), style="dim" if row[1] == "teacher" else "")
     return out

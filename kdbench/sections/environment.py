@@ -1,19 +1,17 @@
-"""How everything was measured: versions, machine, data, and what each metric means."""
+"""On what everything was measured: data, versions, machine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from kdbench import kit, section
 
 
 @section(title="How it was measured", order=110)
-def environment(scores: pd.DataFrame, facts: Mapping[str, Any]) -> str:
-    """Conventions of every metric on the page, the data of each task, versions and host."""
-    out = kit.Markup("<h3>Metrics and their conventions</h3>") + _glossary(scores) + kit.Markup("<h3>Data</h3>")
+def environment(facts: Mapping[str, Any]) -> str:
+    """The data of each task, versions and host."""
+    out = kit.Markup("<h3>Data</h3>") if facts.get("tasks") else kit.Markup("")
     for name, task in dict(facts.get("tasks", {})).items():
         flat = list(_flat(task))
         out += kit.Markup("<h4>{}</h4>").format(kit.clean(name, 80)) + _facts(flat)
@@ -24,15 +22,6 @@ def environment(scores: pd.DataFrame, facts: Mapping[str, Any]) -> str:
     if rest:
         out += kit.Markup("<h3>More</h3>") + _facts(list(_flat(rest)))
     return str(out)
-
-
-def _glossary(scores: pd.DataFrame) -> Any:
-    columns = [kit.Column(t, number=False) for t in ("Metric", "Name in scores", "Axis", "Better", "Unit", "Convention")]
-    rows = []
-    for row in kit.each(scores.drop_duplicates("metric")):
-        texts = (row.title or row.metric, row.metric, row.axis, row.better, row.unit, row.convention or "")
-        rows.append(kit.Row([kit.Cell(kit.clean(t, 400)) for t in texts]))
-    return kit.Markup('<div class="glossary">{}</div>').format(kit.grid(columns, rows, "Metrics and their conventions"))
 
 
 def _facts(pairs: list[tuple[str, str]]) -> Any:

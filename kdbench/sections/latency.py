@@ -87,7 +87,7 @@ def _spec(frame: pd.DataFrame, middle: pd.DataFrame, order: list[str]) -> Any:
         "height": 24 * len(here) + 4,
         "layer": [
             {"data": one, "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#8a8f98"}, "encoding": {"x": x}},
-            {"data": kit.values(frame), "mark": thin, "encoding": {"x": x, "y": y, "color": colour}},
+            {**kit.series(frame, ["who"]), "mark": thin, "encoding": {"x": x, "y": y, "color": colour}},
             {"data": kit.values(middle), "mark": thick, "encoding": {"x": x, "y": y, "tooltip": tip}},
         ],
     }

@@ -9,10 +9,12 @@ import pandas as pd
 from kdbench import kit, section
 
 
-@section(title="Out of distribution", order=70)
+@section(title="Out of distribution", order=75)
 def ood(scores: pd.DataFrame, standings: pd.DataFrame) -> str:
     """For each companion set and score: how well outside rows are told from inside rows."""
-    return str(kit.panels(scores, standings, _draw, "No companion set of this task is in the suite."))
+    how = kit.how("Can a contender tell that a row is unlike all it was made for? By companion set and score.")
+    drawn = kit.panels(scores, standings, _draw, "No companion set of this task is in the suite.")
+    return str(how + drawn) if drawn else ""
 
 
 def _draw(view: Any) -> str:

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from kdbench import kit, section
 
+HOW = (
+    "Severity 0 is clean. A corruption error below 1 means that a contender errs less than the teacher under that shift; "
+    "effective robustness is what the clean accuracy alone does not explain."
+)
 
-@section(title="Robustness", order=60)
+
+@section(title="Robustness", order=65)
 def robustness(scores: pd.DataFrame, standings: pd.DataFrame) -> str:
-    """The metric of the standings by shift and severity (0 is clean), absolute and minus the teacher's on the same inputs."""
-    return str(kit.panels(scores, standings, _draw, "No shift of this task is in the suite."))
+    """The metric of the standings by shift and severity (0 is clean), absolute and minus the teacher's on the same inputs; then
+    the metrics that are only about shifts: corruption errors, the worst shift, effective robustness.
+    """
+    drawn = kit.panels(scores, standings, lambda view: _draw(view) + _derived(view), "No shift of this task is in the suite.")
+    return str(kit.how(HOW) + drawn) if drawn else ""
+
+
+def _derived(view: Any) -> str:
+    """Metrics that no clean test set has: means over shifts first, shift by shift on demand."""
+    rows = view.rows(shift=None)
+    rows = rows.loc[[not kit.derived(m) for m in rows["metric"]]]
+    only = [m for m, axes in rows.groupby("metric", sort=False)["axis"].agg(set).items() if axes == {"robustness"}]
+    rows = rows[rows["metric"].isin(only)]
+    whole = rows[rows["shift"].isin(["", "*"])]
+    single = rows[~rows["shift"].isin(["", "*"])]
+
+    def head(row: Any) -> str:
+        return f"{kit.titled(row)}, {kit.clean(row.shift, 30)}" + (f" {row.severity}" if row.severity else "")
+
+    out = str(kit.by_contender(view, whole, "Robustness relative to the teacher"))
+    every = kit.by_contender(view, single, "Robustness by shift", head)
+    return out + (str(kit.fold("The same by shift", every)) if every else "")
 
 
 def _draw(view: Any) -> str:
@@ -31,24 +57,29 @@ def _draw(view: Any) -> str:
     unit, title = str(rows["unit"].iloc[0]), kit.titled(next(kit.each(rows)))
     frame = pd.DataFrame({
         "shift": [kinds[s] for s in held["shift"]], "who": [label[c] for c in held["contender"]], "severity": held["severity"],
-        "value": held["value"], "delta": held["delta"], "shown": [kit.number(v, unit) for v in held["value"]],
-        "gap": [kit.difference(d, unit) for d in held["delta"]],
+        "value": held["value"], "delta": held["delta"],
     })  # fmt: skip
-    order = list(label.values())
-    says = f"{title} of {frame['who'].nunique()} rows by severity, for {', '.join(kinds.values())}. Numbers follow."
-    shown = frame[["shift", "severity", "who", "shown", "gap"]].set_axis(
-        ["Shift", "Severity", "Contender", title, "Minus teacher"], axis=1
-    )
-    absolute = kit.figure(
-        _spec(frame, order, ("value", title, unit), list(kinds.values())), f"{title} by severity (0: clean)", says, shown
-    )
-    apart = frame[frame["delta"].notna()]
+    order, names = list(label.values()), list(kinds.values())
+    says = f"{title} of {frame['who'].nunique()} rows by severity, for {', '.join(names)}. Numbers follow."
+    spec = _spec(frame.drop(columns="delta"), order, ("value", title, unit), names)
+    absolute = kit.figure(spec, f"{title} by severity (0: clean)", says, _wide(frame, "value", lambda v: kit.number(v, unit)))
+    apart = frame[frame["delta"].notna()].drop(columns="value")
     relative = ""
     if len(apart):
-        spec = _spec(apart, order, ("delta", "Minus teacher", unit), list(kinds.values()))
+        spec = _spec(apart, order, ("delta", "Minus teacher", unit), names)
         says = f"{title} minus the teacher's at the same severity; below 0 the contender is worse."
-        relative = kit.figure(spec, f"{title} minus the teacher's on the same inputs", says, shown[frame["delta"].notna()])
+        numbers = _wide(apart, "delta", lambda v: kit.difference(v, unit))
+        relative = kit.figure(spec, f"{title} minus the teacher's on the same inputs", says, numbers)
     return str(absolute) + str(relative) + _table(view, rows, shifts, label)
+
+
+def _wide(frame: pd.DataFrame, field: str, shown: Callable[[float], str]) -> pd.DataFrame:
+    """A line for each shift and contender, a column for each severity."""
+    out: dict[tuple[str, str], dict[str, str]] = {}
+    for row in kit.each(frame):
+        line = out.setdefault((row.shift, row.who), {"Shift": row.shift, "Contender": row.who})
+        line[f"Severity {row.severity}" if row.severity else "Clean"] = shown(getattr(row, field))
+    return pd.DataFrame(list(out.values())).fillna("")
 
 
 def _spec(frame: pd.DataFrame, order: list[str], what: tuple[str, str, str], kinds: list[str]) -> Any:
@@ -69,15 +100,14 @@ def _spec(frame: pd.DataFrame, order: list[str], what: tuple[str, str, str], kin
     points = {"labelExpr": "format(datum.value * 100, '+~g') + ' pp'"}
     axis = points if field == "delta" and unit == "fraction" else kit.axis(unit)
     y = {"field": field, "type": "quantitative", "title": kit.axis_title(title, unit), "scale": {"zero": False}, "axis": axis}
-    tip = [
-        {"field": f, "type": "nominal", "title": t}
-        for f, t in (("who", "contender"), ("severity", "severity"), ("shown", "value"), ("gap", "minus teacher"))
-    ]
+    tip = [{"field": f, "type": "nominal", "title": t} for f, t in (("who", "contender"), ("severity", "severity"))]
+    form = ("+" if field == "delta" else "") + (".1%" if unit == "fraction" else ".3~g")
+    tip.append({"field": field, "type": "quantitative", "title": kit.tip_title(title), "format": form})
     fade = {"condition": {"param": "pick", "value": 1}, "value": 0.1}
     shared = {"x": x, "y": y, "color": {**who, "scale": kit.look(order, "color", here)}, "opacity": fade}
     pick = {"name": "pick", "select": {"type": "point", "fields": ["who"]}, "bind": "legend"}
     return {
-        "data": kit.values(frame),
+        **kit.series(frame, ["shift", "who"]),
         "facet": {"field": "shift", "type": "nominal", "sort": kinds, "title": None},
         "columns": 3,
         "spacing": 26,

@@ -19,6 +19,7 @@ def summary(scores: pd.DataFrame, standings: pd.DataFrame, gates: pd.DataFrame, 
         (len(suite.seeds), "seed"),
         (len(suite.targets), "target"),
     ]
+    tiles = [(n, name) for n, name in tiles if n]
     tile = kit.Markup('<div class="tile"><b>{}</b><span>{}</span></div>')
     out = [kit.Markup('<div class="tiles">')]
     out += [tile.format(n, name if n == 1 else name + "s") for n, name in tiles]
@@ -49,7 +50,7 @@ def _findings(view: Any, standings: pd.DataFrame) -> str:
     unit = str(main["unit"].iloc[0]) if len(main) else "fraction"
     title = kit.titled(next(kit.each(main))) if len(main) else view.primary
     held = of[of["complete"].astype(bool) & of["value"].notna() & (of["contender"] != "teacher")]
-    lines = [_best(held, of, title, unit), _against(held), _fastest(view), _missing(of)]
+    lines = [_best(held, of, title, unit), _against(held, of), _gaps(view), _fastest(view), _apart(held), _missing(of)]
     items = kit.Markup("").join(kit.Markup("<li>{}</li>").format(line) for line in lines if line)
     n = main["n"].max() if len(main) else 0
     scope = sorted({kit.clean(s, 60) for s in held["scope"] if s})
@@ -70,9 +71,8 @@ def _best(held: pd.DataFrame, of: pd.DataFrame, title: str, unit: str) -> Any:
         return kit.Markup("No contender has a complete result.")
     lead = ranked[0]
     tied = [r.contender for r in ranked[1:] if r.rank_low <= lead.rank_high]
-    out = kit.Markup("<b>{}</b> leads the contenders with {} of {}").format(
-        kit.clean(lead.contender, 40), kit.clean(title, 60).lower(), _value(lead, unit)
-    )
+    text = "<b>{}</b> leads the contenders with {} of {}" if len(ranked) > 1 else "<b>{}</b> has {} of {}"
+    out = kit.Markup(text).format(kit.clean(lead.contender, 40), kit.clean(title, 60).lower(), _value(lead, unit))
     if tied:
         names = ", ".join(kit.clean(n, 30) for n in tied[:4]) + (f" and {len(tied) - 4} more" if len(tied) > 4 else "")
         out += kit.Markup("; its rank overlaps with {}").format(names)
@@ -82,26 +82,54 @@ def _best(held: pd.DataFrame, of: pd.DataFrame, title: str, unit: str) -> Any:
     return out + "."
 
 
-def _against(held: pd.DataFrame) -> Any:
-    if held.empty:
+def _against(held: pd.DataFrame, of: pd.DataFrame) -> Any:
+    held = held[held["verdict"] != "apart"]
+    if held.empty or not (of["contender"] == "teacher").any():
         return ""
-    lines = {"BEATS": "better than", "INCONCLUSIVE": "not separable from", "WORSE": "worse than"}
-    found = {verdict: [kit.clean(n, 30) for n in held.loc[held["verdict"] == verdict, "contender"]] for verdict in lines}
+    lines = {"BEATS": "better than", "EQUIVALENT": "equivalent to", "INCONCLUSIVE": "not separable from", "NO": "worse than"}
+    verdicts = held["verdict"].replace("WORSE", "NO")
+    found = {verdict: [kit.clean(n, 30) for n in held.loc[verdicts == verdict, "contender"]] for verdict in lines}
     said = [
         f"{len(names)} {lines[v]} the teacher" + (f" ({', '.join(names)})" if len(names) < 4 else "")
         for v, names in found.items()
         if names
     ]
-    return (
-        kit.Markup("Of {}, paired and corrected: {}.").format(kit.plural(len(held), "contender"), "; ".join(said)) if said else ""
-    )
+    if len(held) == 1 and said:
+        one = next(kit.each(held))
+        return kit.Markup("Paired, {} is {} the teacher.").format(kit.clean(one.contender, 40), lines[verdicts.iloc[0]])
+    return kit.Markup("Of {} contenders, paired and corrected: {}.").format(len(held), "; ".join(said)) if said else ""
+
+
+def _gaps(view: Any) -> Any:
+    """Who widened a gap between groups against the teacher, of the columns that are neither crossed nor the label."""
+    rows = view.rows(slice=None)
+    rows = rows[rows["slice"].str.endswith(":gap") & (rows["delta_low"] > 0) & (rows["contender"] != "teacher")]
+    rows = rows[~rows["slice"].str.contains("*", regex=False) & (rows["slice"] != "class:gap")]
+    rows = rows[rows["metric"].isin({view.primary, *view.rows(axis="bias")["metric"]})]
+    said = []
+    for (_, piece), part in rows.groupby(["metric", "slice"], sort=False):
+        names = [kit.clean(n, 30) for n in part["contender"]]
+        many = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        title = kit.clean(kit.titled(next(kit.each(part))), 50).lower()
+        said.append(f"{title} by {kit.clean(piece.removesuffix(':gap'), 40)} ({', '.join(names[:3])}{many})")
+    if not said:
+        return ""
+    return kit.Markup('<span class="bad">Gaps wider than the teacher\'s:</span> {}.').format("; ".join(said[:4]))
+
+
+def _apart(held: pd.DataFrame) -> Any:
+    of = held[held["verdict"] == "apart"]
+    if of.empty:
+        return ""
+    said = "; ".join(f"{kit.clean(r.contender, 30)} ({kit.clean(kit.why_apart(r), 160)})" for r in kit.each(of))
+    return kit.Markup("Not ranked with the others: {}.").format(said)
 
 
 def _fastest(view: Any) -> Any:
     rows = kit.measured(view.rows(metric="latency_ratio"))
     rows = rows[rows["contender"] != "teacher"]
     if rows.empty:
-        return kit.Markup("No latency ratio was measured.")
+        return kit.Markup("No latency ratio was measured.") if len(view.rows(metric="latency_ratio")) else ""
     least = rows.sort_values("value", kind="stable").iloc[0]
     same = rows[rows["value"] <= least["value"] * 1.0001]
     names = ", ".join(kit.clean(n, 30) for n in same["contender"][:4]) + (f" and {len(same) - 4} more" if len(same) > 4 else "")

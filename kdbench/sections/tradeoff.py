@@ -8,12 +8,50 @@ import pandas as pd
 
 from kdbench import kit, section
 
+HOW = "No other contender is both better and cheaper than one on the Pareto front: the front is what there is to choose from."
+
 
 @section(title="Quality against latency", order=30)
-def tradeoff(scores: pd.DataFrame, standings: pd.DataFrame, *, cost: str = "latency_ratio") -> str:
-    """The metric of the standings against `cost`, with both intervals and the Pareto front of the point estimates."""
+def tradeoff(scores: pd.DataFrame, standings: pd.DataFrame, pareto: pd.DataFrame, *, cost: str = "latency_ratio") -> str:
+    """The metric of the standings against `cost`, with both intervals; how surely each contender is on the Pareto front, and
+    what it would take to join.
+    """
     none = f"No {cost} was measured here, so there is no trade-off to show."
-    return str(kit.panels(scores, standings, lambda view: _draw(view, cost), none))
+    drawn = kit.panels(scores, standings, lambda view: _draw(view, cost) + _fronts(view, pareto), none)
+    return str(kit.how(HOW) + drawn) if drawn else ""
+
+
+def _fronts(view: Any, pareto: pd.DataFrame) -> str:
+    """One table for each set of axes: who is on the front, with its probability, and what would put the others there."""
+    of = kit.of_view(pareto, view)
+    if of.empty:
+        return ""
+    label = kit.short(view.scores, 40)
+    out = []
+    for axes, part in of.groupby("axes", sort=False):
+        columns = [kit.Column("Contender", number=False), kit.Column("On the front", number=False)]
+        columns += [kit.Column("P(on the front)"), kit.Column("What it would take to join", number=False)]
+        rows = [kit.Row(_line(row, label)) for row in kit.each(part)]
+        names = ", ".join(_named(view, name) for name in str(axes).replace("/", ",").split(","))
+        out.append(kit.Markup("<h4>Pareto front of {}</h4>").format(names) + kit.grid(columns, rows, f"Pareto front of {names}"))
+    return "".join(map(str, out))
+
+
+def _named(view: Any, axis: str) -> str:
+    """The title of a metric where the board has it; else the text as it stands."""
+    rows = view.rows(metric=axis.strip())
+    return str(kit.clean(kit.titled(next(kit.each(rows))) if len(rows) else axis, 60))
+
+
+def _line(row: Any, label: dict[str, str]) -> list[Any]:
+    chance, on = float(kit.told(row, "p_front", float("nan"))), bool(kit.told(row, "front", False))
+    name = str(row.contender)
+    return [
+        kit.Cell(label.get(name, kit.clean(name, 40))),
+        kit.Cell("\u25c6 yes" if on else "no", kind="verdict good" if on else ""),
+        kit.Cell(kit.number(chance, "fraction") or "\u2013", None if chance != chance else round(chance, 6)),
+        kit.Cell(kit.clean(kit.told(row, "join"), 200) or "\u2013", kind="long"),
+    ]
 
 
 def _draw(view: Any, cost: str) -> str:
@@ -85,7 +123,7 @@ def _spec(frame: pd.DataFrame, order: list[str], titles: tuple[str, str], units:
     fade = {"condition": {"param": "pick", "value": 1}, "value": 0.12}
     thin = {"condition": {"param": "pick", "value": 0.55}, "value": 0.06}
     tip = [
-        {"field": f, "type": "nominal", "title": t}
+        {"field": f, "type": "nominal", "title": kit.tip_title(t)}
         for f, t in (("who", "contender"), ("quality", titles[0]), ("price", titles[1]))
     ]
     on_front = {"filter": {"field": "front", "oneOf": ["left", "right"]}}

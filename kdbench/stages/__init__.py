@@ -42,6 +42,7 @@ STAGES: Mapping[str, Stage] = {
     "compress": Stage(1, ("torch", "onnxruntime", "onnx", "torch-pruning")),
     "outputs": Stage(1, ("torch",)),
     "predict": Stage(1, ("torch", "onnxruntime")),
+    "features": Stage(1, ("torch",)),
     "parity": Stage(1, ("torch", "onnxruntime")),
     "size": Stage(1, ("torch", "onnx")),
     "latency": Stage(1, ("torch", "onnxruntime")),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from kdbench.nouns import Data, Gate, Suite, Train
+from kdbench.nouns import Compare, Data, Gate, Suite, Train
 from kdbench.suite.cursor import Cursor
 from kdbench.suite.kinds import Kind, parse
 
@@ -62,6 +62,14 @@ GATE: Mapping[str, Key] = {
     "target": Key("str", "empty for every target"),
 }
 
+COMPARE: Mapping[str, Key] = {
+    "metric": Key("str", "the metric that ranks; empty for the first of the axes that has a direction"),
+    "margin": Key("NonNegative | None", "smaller differences count as equal; null: 0.01 for fractions, else none; 0: none"),
+    "base": Key("str", "a contender whose errors under shift are taken as the base of corruption errors too"),
+    "unlike": Key("Literal['apart', 'together']", "contenders with another checkpoint rule or teacher: not ranked, or ranked"),
+    "pareto": Key("list[str]", "metrics of the Pareto front, at least two"),
+}
+
 SCHEDULE: Mapping[str, Key] = {
     "shape": Key("Literal['linear', 'cosine', 'exponential']", "the way from the first value to the last"),
     "start": Key("Fraction", "share of training at which the value begins to change"),
@@ -72,7 +80,7 @@ SCHEDULE_DEFAULTS: Mapping[str, Any] = {"shape": "linear", "start": 0.0, "stop":
 SPLITS = ("train", "validation", "test")
 
 
-def defaults(record: type[Suite | Train | Data | Gate]) -> dict[str, Any]:
+def defaults(record: type[Suite | Train | Data | Gate | Compare]) -> dict[str, Any]:
     """The defaults of a record by field."""
     made = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(record)}
     return {name: value for name, value in made.items() if isinstance(value, None | bool | int | float | str | tuple | dict)}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench.nouns import Data, Gate, ShiftUse, Suite, Task, Use
+from kdbench.nouns import Compare, Data, Gate, ShiftUse, Suite, Task, Use
 from kdbench.registry import Plugins
 from kdbench.suite.axes import AXES, SEEDS, TARGETS
 from kdbench.suite.blocks import DATA, GATE, SPLITS, SUITE, defaults, given
+from kdbench.suite.compare import compared
 from kdbench.suite.cursor import Cursor
 from kdbench.suite.kinds import Kind, describe, parse
 from kdbench.suite.nodes import of
@@ -15,7 +16,18 @@ from kdbench.suite.steps import Ground, contender, teacher, train
 from kdbench.suite.uses import filled, parameters, use, uses
 
 TASK = ("data", "teacher", "student", "train", "contenders")
-TOP = ("suite", "seeds", "targets", "train", "axes", "gates", *SUITE, "tasks", *(key for key in TASK if key != "train"))
+TOP = (
+    "suite",
+    "seeds",
+    "targets",
+    "train",
+    "axes",
+    "gates",
+    "compare",
+    *SUITE,
+    "tasks",
+    *(key for key in TASK if key != "train"),
+)
 DATA_KEYS = ("dataset", *DATA, "shifts", "severities", "ood")
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -32,6 +44,7 @@ def suite(cursor: Cursor, plugins: Plugins) -> Suite:
         targets=_listed(cursor, "targets", "target", plugins),
         axes=_listed(cursor, "axes", "metric", plugins),
         gates=_gates(cursor["gates"]) if "gates" in cursor else (),
+        compare=compared(cursor["compare"]) if "compare" in cursor else Compare(),
         **{**{key: defaults(Suite)[key] for key in SUITE}, **given(cursor, SUITE)},
     )
 

@@ -12,9 +12,13 @@ from kdbench.nouns import Data, Fit, Gate, Suite, Task
 from kdbench.registry import Plugins, nearest
 from kdbench.suite import names
 from kdbench.suite.chains import chains
+from kdbench.suite.compare import comparison
 
 Path: TypeAlias = tuple[str | int, ...]
 Found: TypeAlias = Iterator[tuple[Path, str]]
+
+LABEL = "class"
+"""The group column that every task has: the label of each example."""
 
 
 def check(suite: Suite, plugins: Plugins, cap: int) -> Found:
@@ -33,6 +37,7 @@ def check(suite: Suite, plugins: Plugins, cap: int) -> Found:
         yield from chains(at, task, plugins)
     for i, gate in enumerate(suite.gates):
         yield from _gate(("gates", i), gate, suite, plugins)
+    yield from comparison(("compare",), suite, plugins)
     yield from _size(suite, cap)
 
 
@@ -66,9 +71,14 @@ def _data(at: Path, data: Data, plugins: Plugins) -> Found:
 
 
 def _groups(at: Path, data: Data, columns: tuple[str, ...]) -> Found:
+    known = (*columns, LABEL)
     for i, group in enumerate(data.groups):
-        if "*" not in columns and group not in columns:
-            yield (*at, i), f"{data.dataset.name} has no group column {group!r}{nearest(group, columns)}"
+        parts = group.split("*")
+        for part in parts:
+            if "*" not in columns and part not in known:
+                yield (*at, i), f"{data.dataset.name} has no group column {part!r}{nearest(part, known)}"
+        if len(set(parts)) < len(parts):
+            yield (*at, i), f"{group!r} crosses a column with itself (allowed: different columns, such as sex*race)"
         if group in data.groups[:i]:
             yield (*at, i), f"the group column {group!r} is given twice"
 

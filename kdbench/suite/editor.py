@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from kdbench.nouns import Data, Gate, Refusal, Suite, Train
+from kdbench.nouns import Compare, Data, Gate, Refusal, Suite, Train
 from kdbench.registry import Plugins
 from kdbench.signature import Description, Param
 from kdbench.suite.axes import SEEDS
-from kdbench.suite.blocks import DATA, GATE, SCHEDULE, SCHEDULE_DEFAULTS, SPLITS, SUITE, TRAIN, Key, defaults
+from kdbench.suite.blocks import COMPARE, DATA, GATE, SCHEDULE, SCHEDULE_DEFAULTS, SPLITS, SUITE, TRAIN, Key, defaults
 from kdbench.suite.kinds import Kind, numeric
 from kdbench.suite.names import ALLOWED, LONGEST
 from kdbench.suite.uses import types
@@ -113,10 +113,20 @@ def _use(kind: str, readable: Iterable[Description]) -> Schema:
     ready = list(readable)
     bare = [one.name for one in ready if not any(p.required for p in one.params)]
     named = {one.name: _ref(f"{kind}.{one.name}") for one in ready}
-    forms = [{"enum": bare}, {**_closed(named), "minProperties": 1, "maxProperties": 1}]
+    forms = [
+        {"enum": [*bare, *(short for one in ready for short in _short(one))]},
+        {**_closed(named), "minProperties": 1, "maxProperties": 1},
+    ]
     if kind in {"model", "dataset"}:
         forms += [_beside(kind, one) for one in ready]
     return {"anyOf": forms}
+
+
+def _short(described: Description) -> list[str]:
+    """`name:value` for each value of the only required parameter, where that is a choice."""
+    required = [param for param in described.params if param.required]
+    values = types(described)[required[0].name].values if len(required) == 1 else ()
+    return [f"{described.name}:{value}" for value in values]
 
 
 def _beside(kind: str, described: Description, **others: Schema) -> Schema:
@@ -186,6 +196,7 @@ def _top() -> Schema:
         "targets": _many("target"),
         "axes": _many("metric"),
         "gates": {"type": "array", "items": _ref("gate")},
+        "compare": _closed(_keys(COMPARE, defaults(Compare))),
         **_keys(SUITE, defaults(Suite)),
         "tasks": {"type": "object", "additionalProperties": _ref("task"), "propertyNames": NAME, "minProperties": 1},
         **_task(),

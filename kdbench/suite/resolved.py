@@ -23,6 +23,7 @@ def resolve(suite: Suite) -> str:
         "targets": [_use(use) for use in suite.targets],
         "axes": [_use(use) for use in suite.axes],
         "gates": plain(suite.gates),
+        "compare": plain(suite.compare),
         "resamples": suite.resamples,
         "min_group": suite.min_group,
         "tasks": {task.name: _task(task) for task in suite.tasks},

@@ -1,4 +1,6 @@
-"""A plugin as a suite names it: `ece`, `{ece: {bins: 10}}`, `{model: mlp, width: 64}`; every parameter checked, or filled in."""
+"""A plugin as a suite names it: `ece`, `{ece: {bins: 10}}`, `{model: mlp, width: 64}`, `fairlearn:selection_rate` (the only
+required text parameter of `fairlearn`); every parameter checked, or filled in.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ _FILES = ("path", "file", "folder")
 def use(cursor: Cursor, kind: str, plugins: Plugins, reserved: Collection[str] = ()) -> Use | None:
     """The plugin that this value names. reserved: keys beside the parameters that the caller reads itself."""
     if cursor.is_text():
-        return filled(str(cursor.node.value), cursor, kind, plugins)
+        name, colon, value = str(cursor.node.value).partition(":")
+        return _short(name, value, cursor, kind, plugins) if colon else filled(name, cursor, kind, plugins)
     if kind in NOUNS and kind in cursor:
         named = cursor[kind]
         if named.is_text():
@@ -39,6 +42,26 @@ def use(cursor: Cursor, kind: str, plugins: Plugins, reserved: Collection[str] =
         return use(named, kind, plugins)
     values = parameters(cursor, kind)
     return filled(next(iter(cursor)), values, kind, plugins, reserved) if values else None
+
+
+def _short(name: str, value: str, cursor: Cursor, kind: str, plugins: Plugins) -> Use | None:
+    """The plugin of `name:value`, where the value fills its only required parameter, a text."""
+    try:
+        described = plugins.get(kind, name)
+        kinds = types(described)
+    except Refusal as error:
+        cursor.refuse(str(error))
+        return None
+    required = [param.name for param in described.params if param.required]
+    if len(required) != 1 or not _textual(kinds[required[0]]):
+        cursor.refuse(f"{name!r} does not have one required text parameter that {value!r} could be (allowed: {name!r})")
+        return None
+    given = of({required[0]: value.strip()}, cursor.node.where)
+    return filled(name, cursor.put(given), kind, plugins)
+
+
+def _textual(kind: Kind) -> bool:
+    return kind.form == "str" or (kind.form == "choice" and all(isinstance(value, str) for value in kind.values))
 
 
 def parameters(cursor: Cursor, kind: str) -> Cursor | None:

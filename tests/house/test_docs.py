@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kdbench.cli import CODES, COMMANDS
-from kdbench.nouns import Data, Gate, Suite, Train
+from kdbench.nouns import Compare, Data, Gate, Suite, Train
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -80,6 +80,7 @@ def spelt(value: object) -> str:
         ("Top level", Suite, {"suite", "train"}),
         ("data", Data, {"severities"}),
         ("train", Train, set()),
+        ("compare", Compare, set()),
         ("gates", Gate, set()),
     ],
 )

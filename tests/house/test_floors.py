@@ -82,6 +82,8 @@ def test_light_commands_load_nothing_heavy(words):
         ("run", "--help"),
         ("plan", "--help"),
         ("report", "--help"),
+        ("judge", "--help"),
+        ("predictions", "--help"),
         ("validate", "--help"),
         ("schema", "--help"),
         ("doctor", "--help"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kdbench.judge.ask import metric_id
+from kdbench.judge.axes import metric_id
 from kdbench.nouns import Cell, Contender, Data, Job, Load, Plan, Suite, Task, Use, plain
 from kdbench.registry import discover
 from kdbench.stages import Place
@@ -92,6 +92,10 @@ class Evidence:
             draft.json("latency.json", {"order": "ABBA", "load_before": [0.5, 0, 0], "load_after": [0.7, 0, 0]})
         self.cell("latency", contender, seed, target)
 
+    def setup(self):
+        """As the planner would say it: nobody was trained here."""
+        return {"plain": [], "twins": {}, "base": "", "base_steps": "", "seeds": {}, "ranking": False}
+
     def plan(self):
         return Plan(tuple(self.jobs), tuple(self.cells))
 
@@ -129,7 +133,7 @@ class Evidence:
                 )
         spec = {
             "task": self.task, "metric": plain(use), "layout": layout, "groups": list(self.groups), "resamples": self.resamples,
-            "min_group": self.min_group,
+            "min_group": self.min_group, "setup": self.setup(),
         }  # fmt: skip
         return Job("judge", spec, needs)
 

@@ -75,7 +75,7 @@ def test_standings_are_tie_groups_with_the_teacher_as_reference(made):
         "strong": "BEATS",
         "also strong": "BEATS",
         "twin": "INCONCLUSIVE",
-        "weak": "WORSE",
+        "weak": "NO",
     }
     assert of.loc["strong", "scope"] == "method: examples and seeds vary"
     assert of["complete"].all()
@@ -132,7 +132,7 @@ def test_ranks_of_a_chain_of_ties():
     """a beats c, but b cannot be told from either."""
     found = [
         {"a": "a", "b": "b", "verdict": "INCONCLUSIVE"},
-        {"a": "c", "b": "a", "verdict": "WORSE"},
+        {"a": "c", "b": "a", "verdict": "NO"},
         {"a": "b", "b": "c", "verdict": "INCONCLUSIVE"},
     ]
     assert ranks(["a", "b", "c"], found) == {"a": (1, 2), "b": (1, 3), "c": (2, 3)}

@@ -1,43 +1,46 @@
 """What every metric plugin promises, whoever wrote it."""
 
 import inspect
+import math
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from asking import PLUGINS, metric, over_groups, predictions
 from made_evidence import noisy_logits
-from test_metric_values import latency_of, metric, predictions
+from test_metric_values import latency_of
 
-from kdbench import NotApplicable
+from kdbench import NotApplicable, Undefined
 from kdbench.judge import requires
-from kdbench.judge.evidence import take
+from kdbench.judge.columns import dense, sums, tidy
 from kdbench.judge.measurements import KINDS
-from kdbench.registry import discover
+from kdbench.nouns import Predictions
+from kdbench.nouns.predictions import KINDS as KNOWN
 from kdbench.signature import Description
 
-PLUGINS = discover()
 FOUND = [d for d in PLUGINS.describe("metric") if isinstance(d, Description)]
-OF_PREDICTIONS = [d.name for d in FOUND if d.facts.get("form", "mean") != "measured"]
-MEASURED = [d.name for d in FOUND if d.facts.get("form", "mean") == "measured"]
+FORM = {d.name: d.facts.get("form", "mean") for d in FOUND}
+ASKS = {d.name: requires(d) for d in FOUND}
+MEASURED = [name for name, form in FORM.items() if form == "measured"]
+OF_FRAMES = [name for name, form in FORM.items() if form == "frame"]
+OF_FEATURES = [name for name in FORM if any("features" in e for e in ASKS[name])]
+OF_PREDICTIONS = [n for n in FORM if n not in MEASURED and n not in OF_FRAMES and n not in OF_FEATURES]
+READS = {d.name: d.facts["reads"] for d in FOUND if d.name in OF_PREDICTIONS}
 AXES = {
-    "quality",
-    "fidelity",
-    "calibration",
-    "robustness",
-    "ood",
-    "bias",
-    "latency",
-    "memory",
-    "compute",
-    "size",
-    "cost",
-    "export",
-}
+    "quality", "fidelity", "calibration", "selective", "robustness", "ood", "bias", "latency", "memory", "compute", "size",
+    "cost", "export", "training",
+}  # fmt: skip
+OFFERED = {
+    "predictions", "teacher", "validation", "teacher_validation", "ood", "features", "teacher_features", "validation_features",
+    "ood_features", "null", "teacher_size", "group", *KINDS,
+}  # fmt: skip
 SIZE = {"parameters": 10, "nonzeros": 9, "bytes": 44, "flops": 20, "uncounted": []}
-CHAIN = {"chain": {"cpu_seconds": 1.0, "examples": 10, "teacher_passes": 0}}
+EPOCHS = [{"epoch": 1, "validation_accuracy": 0.92}, {"epoch": 2, "validation_accuracy": 0.91}]
+COST = {"chain": {"cpu_seconds": 1.0, "examples": 10, "teacher_passes": 0, "epochs": 2}, "history": EPOCHS, "examples": 10}
+COST |= {"epochs": 2, "cpu_seconds": 1.0, "selected_epoch": 2, "teacher_passes": 0}
 STORED = {
-    "size": SIZE, "cost": CHAIN,
+    "size": SIZE, "teacher_size": SIZE, "cost": COST,
     "memory": {"idle_bytes": 10**7, "peak_load_bytes": 2 * 10**7, "peak_infer_bytes": 3 * 10**7},
     "parity": {"n": 10, "max_abs": 1e-6, "flips": 0, "passed": True, "tolerance": 1e-4},
     "latency": latency_of(np.full((140, 5), 1e-3)),
@@ -45,81 +48,195 @@ STORED = {
 }  # fmt: skip
 
 
-def evidence(classes=2, n=120, skill=2.0, seed=0):
+def evidence(name, classes=2, n=120, skill=2.0, seed=0):
+    """What a metric of predictions may ask for, as the metric reads it."""
     rng = np.random.default_rng(seed)
+    if READS[name] == "values":
+        label = rng.normal(size=n)
+        return {"predictions": predictions(label + rng.normal(size=n), label, kind="values")}
     label = rng.integers(0, classes, n)
-    sets = {"predictions": skill, "teacher": 3.0, "validation": skill}
-    held = {
-        name: predictions(noisy_logits(label, classes, s, rng), label, 1 if classes == 2 else None) for name, s in sets.items()
-    }
-    held["ood"] = predictions(0.1 * rng.normal(size=(50, classes)), np.full(50, -1), held["predictions"].positive)
+    sets = {"predictions": skill, "teacher": 3.0, "validation": skill, "teacher_validation": 3.0}
+    positive = 1 if classes == 2 else None
+    held = {key: predictions(noisy_logits(label, classes, s, rng), label, positive) for key, s in sets.items()}
+    held["ood"] = predictions(0.1 * rng.normal(size=(50, classes)), np.full(50, -1), positive)
+    if FORM[name] == "seeds":
+        more = [predictions(noisy_logits(label, classes, skill, rng), label, positive) for _ in range(2)]
+        return {"predictions": (held["predictions"], *more), "teacher": (held["teacher"],)}
     return held
 
 
 def value(name, held):
     one = metric(name)
+    if FORM[name] == "groups":
+        return over_groups(name, held["predictions"], np.arange(len(held["predictions"].ids)) % 3)
     found = one(held)
     if one.form == "set":
         return float(found)
-    columns = np.asarray(found, dtype=float)
-    return float(one.finish((columns[:, None] if columns.ndim == 1 else columns).mean(axis=0)))
+    n = rows_of(held)
+    return float(one.finish(sums(tidy(found, n))[0] / n))
+
+
+def rows_of(held):
+    of = held["predictions"]
+    return len(of[0].ids) if isinstance(of, tuple) else len(of.ids)
+
+
+def picked(held, rows):
+    """The evidence about some examples; the groups of the contract go round by place, so three rows stay three groups."""
+    part = dict(held)
+    for name in ("predictions", "teacher"):
+        of = held.get(name)
+        if isinstance(of, Predictions):
+            part[name] = of.take(rows)
+        elif of is not None:
+            part[name] = tuple(o.take(rows) for o in of)
+    return part
 
 
 @pytest.mark.parametrize("found", FOUND, ids=lambda d: d.name)
 def test_it_declares_what_a_reader_needs(found):
-    assert found.facts["better"] in ("higher", "lower", "none")
-    assert found.facts["axis"] in AXES
-    assert found.facts["title"]
-    assert len(found.facts["convention"]) > 10, "what else is called by the same name, and which one is this?"
+    facts = found.facts
+    assert facts["better"] in ("higher", "lower", "none")
+    assert facts["axis"] in AXES
+    assert facts["title"]
+    assert len(facts["convention"]) > 10, "what else is called by the same name, and which one is this?"
     assert found.doc
-    assert requires(found) <= {"predictions", "teacher", "validation", "ood", "null", *KINDS}
+    assert len(facts["equation"]) > 3, "the formula, in plain text"
+    assert len(facts["source"]) > 3, "who defined it"
+    assert facts.get("reads", "logits") in KNOWN
+    assert int(facts.get("version", 1)) >= 1
+    assert requires(found) <= OFFERED
+
+
+def test_no_two_metrics_have_one_title():
+    titles = [d.facts["title"] for d in FOUND]
+    assert sorted(set(titles)) == sorted(titles)
 
 
 @pytest.mark.parametrize("name", OF_PREDICTIONS)
 @pytest.mark.parametrize("classes", [2, 4])
 def test_it_is_in_range_deterministic_and_blind_to_the_order_of_rows(name, classes):
-    held = evidence(classes)
+    held = evidence(name, classes)
     one = metric(name)
     try:
         first = value(name, held)
     except NotApplicable:
-        assert classes != 2
+        assert classes != 2 or name == "top_k_accuracy"
         return
     low, high = one.facts["low"], one.facts["high"]
-    assert low is None or first >= low
-    assert high is None or first <= high
+    assert math.isfinite(first)
+    assert low is None or first >= low - 1e-12
+    assert high is None or first <= high + 1e-12
     assert value(name, held) == first
+    if FORM[name] == "groups":
+        order = np.random.default_rng(1).permutation(40)[:, None] * 3 + np.arange(3)  # rows stay in their group
+        assert value(name, picked(held, order.ravel())) == pytest.approx(first, abs=1e-12)
+        return
     order = np.random.default_rng(1).permutation(120)
-    shuffled = {**held, **{k: take(held[k], order) for k in ("predictions", "teacher", "validation")}}
-    assert value(name, shuffled) == pytest.approx(first, abs=1e-12)
+    assert value(name, picked(held, order)) == pytest.approx(first, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", [n for n in OF_PREDICTIONS if metric(n).form == "mean"])
+@pytest.mark.parametrize("name", [n for n in OF_PREDICTIONS if FORM[n] != "set"])
 def test_it_does_not_depend_on_how_rows_are_split_into_batches(name):
-    held, one = evidence(2), metric(name)
-    whole = np.asarray(one(held), dtype=float)
+    held, one = evidence(name, 2 if name != "top_k_accuracy" else 8), metric(name)
+    whole = dense(tidy(one(held), 120))
     parts = [np.arange(0, 1), np.arange(1, 50), np.arange(50, 120)]
-    pieces = [one({**held, **{k: take(held[k], rows) for k in ("predictions", "teacher")}}) for rows in parts]
+    pieces = [dense(tidy(one(picked(held, rows)), len(rows))) for rows in parts]
     assert np.array_equal(np.concatenate(pieces), whole)
 
 
-@pytest.mark.parametrize("name", [n for n in OF_PREDICTIONS if metric(n).better != "none"])
-def test_a_perfect_predictor_has_the_best_value(name):
-    rng = np.random.default_rng(2)
-    label = rng.integers(0, 2, 100)
-    perfect = predictions(60.0 * np.eye(2)[label], label, 1)
-    held = {"predictions": perfect, "teacher": perfect, "ood": predictions(np.zeros((40, 2)), np.full(40, -1), 1)}
-    one, best = metric(name), value(name, held)
-    bad = {**evidence(2, skill=-1.0), "ood": predictions(70.0 * np.eye(2)[np.zeros(40, dtype=int)], np.full(40, -1), 1)}
-    assert best > value(name, bad) if one.better == "higher" else best < value(name, bad)
-    assert best == pytest.approx(one.facts["high"] if one.better == "higher" else one.facts["low"], abs=1e-12)
+@pytest.mark.parametrize("name", [n for n in OF_PREDICTIONS if FORM[n] != "set"])
+def test_finish_takes_many_draws_at_once_and_gives_nan_without_rows(name):
+    one = metric(name)
+    held = evidence(name, 2 if name != "top_k_accuracy" else 8)
+    columns = tidy(one(held), 120)
+    mean = sums(columns)[0] / 120
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if FORM[name] == "groups":
+            group = np.stack([mean, mean * 0.9])
+            many = one.finish(np.stack([group, group, group]))
+            assert many == pytest.approx(np.full(3, float(one.finish(group))), nan_ok=True)
+            return
+        many = one.finish(np.stack([mean, mean, np.full_like(mean, np.nan)]))
+    assert many.shape == (3,)
+    assert many[:2] == pytest.approx(np.full(2, float(one.finish(mean))))
+    assert np.isnan(many[2]), "a draw without rows says nothing"
 
 
-@pytest.mark.parametrize("name", [n for n in OF_PREDICTIONS if metric(n).form == "set"])
+RANKED = [n for n in OF_PREDICTIONS if metric(n).better != "none" and FORM[n] in ("mean", "set")]
+RANKED.remove("agreement_over_chance")  # two that are never wrong agree by chance
+
+
+@pytest.mark.parametrize("name", RANKED)
+def test_a_perfect_predictor_is_better_than_a_bad_one(name):
+    if READS[name] == "values":
+        truth = np.arange(30.0)
+        good, bad = predictions(truth, truth, kind="values"), predictions(truth[::-1].copy(), truth, kind="values")
+        best, worst = value(name, {"predictions": good}), value(name, {"predictions": bad})
+    else:
+        label = np.random.default_rng(2).integers(0, 8, 100) % (8 if name == "top_k_accuracy" else 2)
+        classes = int(label.max()) + 1
+        perfect = predictions(60.0 * np.eye(classes)[label], label, 1)
+        held = dict.fromkeys(("predictions", "teacher", "validation", "teacher_validation"), perfect)
+        held["ood"] = predictions(np.zeros((40, classes)), np.full(40, -1), 1)
+        far = predictions(70.0 * np.eye(classes)[np.zeros(40, dtype=int)], np.full(40, -1), 1)
+        if name == "positive_flips":  # a perfect teacher leaves nothing to put right
+            held["teacher"] = predictions(-perfect.logits, label, 1)
+        try:
+            best = value(name, held)
+        except Undefined:
+            assert metric(name).asks & {"teacher", "validation"}, "what is about errors, or about a fitted thing"
+            return
+        worst = value(name, {**evidence(name, classes, skill=-1.0), "ood": far})
+    if math.isnan(best):
+        assert metric(name).facts["undefined"], "a NaN has a meaning"
+        return
+    assert best > worst if metric(name).better == "higher" else best < worst
+
+
+@pytest.mark.parametrize("name", [n for n in OF_PREDICTIONS if FORM[n] == "set" and metric(n).weighted])
 def test_unit_weights_give_the_value_itself(name):
-    held = evidence(2)
+    held = evidence(name)
     ones = {"weights": np.ones((3, 120), dtype=np.float32), "ood_weights": np.ones((3, 50), dtype=np.float32)}
     assert metric(name)({**held, **ones}) == pytest.approx(np.full(3, value(name, held)), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in OF_PREDICTIONS if FORM[n] == "set" and metric(n).weighted and "ood" not in ASKS[n]])
+def test_whole_weights_equal_repeated_rows(name):
+    held = evidence(name)
+    weights = np.random.default_rng(5).multinomial(120, np.full(120, 1 / 120), size=4).astype(np.float32)
+    found = metric(name)({**held, "weights": weights})
+    for draw, w in zip(found, weights, strict=True):
+        rows = np.repeat(np.arange(120), w.astype(int))
+        part = {k: v.take(rows) if len(v.ids) == 120 else v for k, v in held.items()}
+        try:
+            expected = value(name, part)
+        except Undefined:
+            expected = math.nan
+        assert draw == pytest.approx(expected, abs=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", [n for n in OF_PREDICTIONS if "influence" in metric(n).companions])
+def test_influence_spreads_as_the_weighted_bootstrap(name):
+    """In a large set the linear part is all: sd(influence) / sqrt(n) is the bootstrap's standard error."""
+    n, draws = 3000, 400
+    held, one = evidence(name, n=n, seed=3), metric(name)
+    influence = one.influence(held)
+    assert influence.mean() == pytest.approx(0.0, abs=1e-3 * influence.std())
+    weights = np.random.default_rng(4).multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float32)
+    assert influence.std() / np.sqrt(n) == pytest.approx(
+        np.nanstd(one({**held, "weights": weights})), rel=0.25 if name == "coverage_at_risk" else 0.15
+    ), "a coverage jumps from one threshold to the next"
+
+
+@pytest.mark.parametrize("name", [n for n in OF_PREDICTIONS if "deviations" in metric(n).companions])
+def test_the_value_is_the_size_of_its_deviations(name):
+    held, one = evidence(name), metric(name)
+    mean = sums(tidy(one(held), 120))[0] / 120
+    deviations, size = one.companions["deviations"], one.companions["size"]
+    assert float(size(deviations(mean))) == pytest.approx(float(one.finish(mean)), abs=1e-12)
+    assert size(3 * deviations(mean)) == pytest.approx(3 * size(deviations(mean)))
+    assert size(deviations(np.stack([mean, mean]))).shape == (2,)
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -127,7 +244,7 @@ def test_a_measured_number_is_in_range_and_its_companions_speak(name):
     one = metric(name)
     found = one(STORED)
     number = float(one.finish(found[None])[0]) if isinstance(found, np.ndarray) else float(found)
-    assert number >= one.facts["low"]
+    assert one.facts["low"] is None or number >= one.facts["low"]
     assert isinstance(one.say("doubt", STORED), str)
     assert isinstance(one.say("note", STORED), str)
     asked = requires(PLUGINS.get("metric", name))

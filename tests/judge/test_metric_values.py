@@ -3,39 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from asking import metric, predictions, value
 from made_evidence import noisy_logits
 
-from kdbench import Predictions, Undefined
-from kdbench.judge.ask import open_metric
-from kdbench.registry import discover
-
-PLUGINS = discover()
-
-
-def metric(name, **params):
-    about = PLUGINS.get("metric", name)
-    return open_metric(PLUGINS, name, {**{p.name: p.default for p in about.params}, **params})
-
-
-def predictions(logits, label, positive=None):
-    logits, label = np.asarray(logits, dtype=np.float32), np.asarray(label)
-    z = logits.astype(np.float64)
-    p = np.exp(z - z.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    pred = z.argmax(axis=1)
-    classes = tuple(f"c{k}" for k in range(logits.shape[1]))
-    ids = np.array([f"r{i}" for i in range(len(label))])
-    return Predictions(ids, label, logits, p, pred, p[np.arange(len(p)), pred], pred == label, classes, positive)
-
-
-def value(name, of, positive=None, **rest):
-    params = rest.pop("params", {})
-    one = metric(name, **params)
-    found = one({"predictions": of, **rest})
-    if one.form == "set":
-        return float(found)
-    columns = np.asarray(found, dtype=float)
-    return float(one.finish((columns[:, None] if columns.ndim == 1 else columns).mean(axis=0)))
+from kdbench import Undefined
+from kdbench.judge.columns import sums, tidy
 
 
 @pytest.fixture(params=[(2, 200), (5, 333), (10, 80)], ids=str)
@@ -165,19 +137,18 @@ def test_ece_equals_guo_equation_at_every_edge(bins):
     right = rng.random(40) < 0.7
     one = metric("ece", bins=bins)
     held = predictions(np.zeros((40, 2)), np.zeros(40, dtype=int))
-    from dataclasses import replace
-
-    held = replace(held, confidence=np.array([float(c) for c in confidence]), correct=right)
+    held.__dict__.update(confidence=np.array([float(c) for c in confidence]), correct=right)
     expected = Fraction(0)
     for m in range(1, bins + 1):
         inside = [i for i, c in enumerate(confidence) if Fraction(m - 1, bins) < c <= Fraction(m, bins)]
         expected += abs(sum((Fraction(int(right[i])) - confidence[i] for i in inside), Fraction(0))) / 40
-    assert float(one.finish(one({"predictions": held}).mean(axis=0))) == pytest.approx(float(expected), abs=1e-12)
+    assert float(one.finish(sums(tidy(one({"predictions": held}), 40))[0] / 40)) == pytest.approx(float(expected), abs=1e-12)
 
 
 def test_ece_and_its_diagram_come_from_the_same_sums(made):
     one = metric("ece")
-    means = one({"predictions": made}).mean(axis=0)
+    n = len(made.label)
+    means = sums(tidy(one({"predictions": made}), n))[0] / n
     curve = one.curve(means)
     assert np.nansum(curve["share"] * np.abs(curve["y"] - curve["x"])) == pytest.approx(float(one.finish(means)), abs=1e-12)
     assert curve["share"].sum() == pytest.approx(1.0)
@@ -278,8 +249,6 @@ def test_ood_fpr95_equals_sklearn_roc_curve():
 
 @pytest.mark.parametrize("name", ["ood_auroc", "ood_fpr95"])
 def test_ood_draws_equal_the_value_of_the_drawn_rows(name):
-    from kdbench.judge.evidence import take
-
     rng = np.random.default_rng(7)
     inside, outside = flat(rng.uniform(0.6, 0.99, 40).round(2)), flat(rng.uniform(0.51, 0.9, 30).round(2))
     w, v = (rng.multinomial(n, np.full(n, 1 / n), size=25).astype(np.float32) for n in (40, 30))
@@ -287,8 +256,8 @@ def test_ood_draws_equal_the_value_of_the_drawn_rows(name):
         one = metric(name, **params)
         found = one({"predictions": inside, "ood": outside, "weights": w, "ood_weights": v})
         for b, draw in enumerate(found):
-            drawn = {"predictions": take(inside, np.repeat(np.arange(40), w[b].astype(int)))}
-            drawn["ood"] = take(outside, np.repeat(np.arange(30), v[b].astype(int)))
+            drawn = {"predictions": inside.take(np.repeat(np.arange(40), w[b].astype(int)))}
+            drawn["ood"] = outside.take(np.repeat(np.arange(30), v[b].astype(int)))
             assert draw == pytest.approx(one(drawn), abs=1e-6)
 
 

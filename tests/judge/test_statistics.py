@@ -6,7 +6,7 @@ import pytest
 from kdbench.judge.ranks import area_under_curve
 from kdbench.judge.readings import Reading, difference
 from kdbench.judge.resample import Resampler, seed_of
-from kdbench.judge.seeds import checkpoint, half_width, over, p_value, wilson
+from kdbench.judge.seeds import checkpoint, half_width, half_widths, over, p_value, p_values, wilson
 
 
 def reading(columns, resampler, kind="", evidence=""):
@@ -14,21 +14,26 @@ def reading(columns, resampler, kind="", evidence=""):
     return Reading(float(columns.mean()), draws, len(columns), evidence=evidence, units=resampler.units, kind=kind)
 
 
+def of_examples(resampler):
+    """The weights of the examples in all draws."""
+    return np.concatenate(list(resampler.blocks(resampler.draws)))
+
+
 def test_weights_are_whole_sum_to_n_and_do_not_depend_on_blocks(monkeypatch):
-    whole = Resampler(500, 64, 3).first(64)
+    whole = of_examples(Resampler(500, 64, 3))
     assert (whole == whole.round()).all()
     assert (whole.sum(axis=1) == 500).all()
     assert whole.var() == pytest.approx(1 - 1 / 500, rel=0.05), "multinomial"
-    again = Resampler(500, 64, 3)
-    assert np.array_equal(again.first(10), whole[:10])
+    assert np.array_equal(np.concatenate(list(Resampler(500, 64, 3).blocks(10))), whole[:10])
 
 
-def test_means_in_blocks_equal_numpy_over_gathered_rows(monkeypatch):
-    monkeypatch.setattr("kdbench.judge.resample.CELLS", 5 * 300)
+@pytest.mark.parametrize("cells", [24_000_000, 5 * 300], ids=["examples", "random groups"])
+def test_means_equal_numpy_over_gathered_rows(cells, monkeypatch):
+    monkeypatch.setattr("kdbench.judge.resample.CELLS", cells)
     rng = np.random.default_rng(0)
     columns, rows = rng.normal(size=(300, 4)).astype(np.float32), np.flatnonzero(rng.random(300) < 0.3)
     resampler = Resampler(300, 17, 5)
-    weights = resampler.first(17)
+    weights = of_examples(resampler)
     for part in (None, rows):
         found = resampler.means(columns, part)
         at = np.arange(300) if part is None else part
@@ -39,7 +44,7 @@ def test_means_in_blocks_equal_numpy_over_gathered_rows(monkeypatch):
 
 def test_clusters_stay_together():
     cluster = np.repeat(np.arange(20), 5)
-    weights = Resampler(100, 50, 1, cluster).first(50)
+    weights = of_examples(Resampler(100, 50, 1, cluster))
     assert (weights.reshape(50, 20, 5) == weights.reshape(50, 20, 5)[:, :, :1]).all()
 
 
@@ -109,6 +114,26 @@ def test_p_value_equals_scipy_where_one_part_varies():
 def test_p_value_is_5_percent_where_the_interval_touches_zero():
     parts = [(0.4, 2), (1.3, 120)]
     assert p_value(half_width(parts), parts) == pytest.approx(0.05, rel=1e-9)
+
+
+def test_many_intervals_at_once_equal_scipy_t_and_the_one_by_one(recwarn):
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    var, df = rng.gamma(1.0, 1.0, (50, 3)), rng.integers(1, 30, (50, 3))
+    var[:10, 1:] = 0
+    var[10] = 0
+    values = rng.normal(0, 3, 50)
+    alone = stats.t.isf(0.025, df[:10, 0]) * np.sqrt(var[:10, 0])
+    assert half_widths(var, df)[:10] == pytest.approx(alone, rel=1e-12)
+    one_by_one = [half_width(list(zip(v, d, strict=True))) for v, d in zip(var, df, strict=True)]
+    assert half_widths(var, df) == pytest.approx(one_by_one, rel=1e-12)
+    p = p_values(values, var, df)
+    assert p[:10] == pytest.approx(2 * stats.t.sf(np.abs(values[:10]) / np.sqrt(var[:10, 0]), df[:10, 0]), rel=1e-9)
+    assert p[10] == 0
+    assert half_widths(var[11:], df[11:], p[11:]) == pytest.approx(np.abs(values[11:]), rel=1e-8)
+    assert np.isnan(p_values(np.array([1.0]), np.array([[np.nan, 0.0]]), np.ones((1, 2)))[0])
+    assert not list(recwarn)
 
 
 def test_area_under_curve_equals_scipy_mann_whitney():

@@ -17,6 +17,7 @@ INJECTIONS = (
     "| pipe | in | markdown |", "[click](javascript:alert(1))", "![x](http://127.0.0.1/beacon.png)", "\x1b[2J\x1b[31mred",
     "\x1b]0;title\x07", "line\nbreak", "\u2028sep", "NULL", "x" * 5000, f"datum.who'];{RUN}//", f"' autofocus onfocus={RUN} x='",
 )  # fmt: skip
+MORE = ("needed", "effect_kind", "join", "axes", "cliques", "test", "fact", "usual")
 KEEP = {"split", "status", "better", "axis", "shift", "slice", "of", "curve", "verdict", "unit", "metric", "target"}
 
 
@@ -27,16 +28,18 @@ def hostile_board() -> Board:
     groups = {tasks[0]: {INJECTIONS[2]: INJECTIONS[:9]}, tasks[1]: {"sex": INJECTIONS[9:], INJECTIONS[17]: ("a", "b")}}
     held = frames(tuple(names.values()), tasks, groups)
     turn = cycle(INJECTIONS)
-    for name in ("scores", "curves", "standings", "pairs", "recipes", "gates"):
+    for name in ("scores", "curves", "standings", "pairs", "recipes", "gates", "pareto", "datasets", "parity"):
         frame = held[name]
-        for column in ("convention", "title", "reason", "evidence", "value", "key", "scope", "bound"):
+        for column in ("convention", "title", "reason", "evidence", "value", "key", "scope", "bound", *MORE):
             if column in frame and column not in KEEP and frame[column].dtype.kind != "f":
                 frame[column] = [next(turn) for _ in range(len(frame))]
+    found = held["discoveries"]
+    found["slice"], found["found_on"] = ([next(turn) for _ in range(len(found))] for _ in range(2))
     scores = held["scores"]
     scores["shift"] = scores["shift"].replace({"blur": INJECTIONS[0], "ood:mnist": f"ood:{INJECTIONS[1]}"})
     scores["metric"] = scores["metric"].replace({"nll": INJECTIONS[13], "kl_to_teacher": f"{INJECTIONS[0]}{{{INJECTIONS[1]}}}"})
     scores["unit"] = scores["unit"].replace({"nats": INJECTIONS[2]})
-    for name in ("scores", "curves", "standings", "pairs", "timings", "gates"):
+    for name in ("scores", "curves", "standings", "pairs", "timings", "gates", "pareto", "datasets"):
         held[name]["target"] = held[name]["target"].replace({"ort_cpu": INJECTIONS[0]})
     facts = held["facts"]
     facts["warnings"] = list(INJECTIONS)

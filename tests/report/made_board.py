@@ -2,6 +2,7 @@
 
 import math
 
+import made_more
 import numpy as np
 import pandas as pd
 from made_scores import SEEDS, TARGETS, TEACHER, TRAITS, scores
@@ -72,7 +73,7 @@ def _standings(scores, names):
         for place, row in enumerate(part.itertuples(), start=1):
             ok = row.status == "ok"
             verdict = (
-                "reference" if row.contender == "teacher" else "INCONCLUSIVE" if row.delta_high > 0 > row.delta_low else "WORSE"
+                "reference" if row.contender == "teacher" else "INCONCLUSIVE" if row.delta_high > 0 > row.delta_low else "NO"
             )
             keep = {
                 k: getattr(row, k)
@@ -91,7 +92,15 @@ def _standings(scores, names):
                     "reason",
                 )
             }
-            rank = (max(1, place - 3), min(len(part) - 1, place)) if ok and row.contender != "teacher" else (0, 0)
+            if row.contender == names[1] and ok:
+                verdict, keep["reason"] = "apart", "chose its checkpoint by 'best'; the others by 'last'"
+            rank = (
+                (0, 0)
+                if verdict == "apart"
+                else (max(1, place - 3), min(len(part) - 1, place))
+                if ok and row.contender != "teacher"
+                else (0, 0)
+            )
             more = {
                 "verdict": verdict if ok else "no result",
                 "scope": "method: examples and seeds vary",
@@ -110,18 +119,26 @@ def _pairs(standings):
         for i, a in enumerate(rows):
             for b in rows[i + 1 :]:
                 delta = a.value - b.value
-                sure = abs(delta) > 0.015
                 if math.isnan(delta):
                     continue
-                verdict = "INCONCLUSIVE" if not sure else "BEATS" if delta > 0 else "WORSE"
+                sure, same = abs(delta) > 0.015, abs(delta) < 0.002
+                verdict = "EQUIVALENT" if same else "INCONCLUSIVE" if not sure else "BEATS" if delta > 0 else "NO"
                 number = {
                     "delta": delta,
-                    "low": delta - 0.015,
-                    "high": delta + 0.015,
+                    "low": delta - (0.004 if same else 0.015),
+                    "high": delta + (0.004 if same else 0.015),
                     "p": 0.001 if sure else 0.3,
                     "p_holm": 0.01 if sure else 1.0,
+                    "mcnemar_b": 40.0 if sure else 21.0,
+                    "mcnemar_c": 12.0 if sure else 19.0,
+                    "mcnemar_p": 0.0001 if sure else 0.87,
+                    "effect": delta * 4,
+                    "effect_kind": "h",
+                    "needed": "" if sure or same else "about n = 12,000 would separate them",
+                    "verdict": verdict,
+                    "margin": 0.01,
                 }
-                out.append({"task": task, "target": target, "a": a.contender, "b": b.contender, **number, "verdict": verdict})
+                out.append({"task": task, "target": target, "a": a.contender, "b": b.contender, **number})
     return pd.DataFrame(out)
 
 
@@ -225,9 +242,36 @@ def frames(names=tuple(TRAITS), tasks=("digits", "rand_hie"), groups=None) -> di
     groups = groups or {tasks[0]: {"ink": ("light", "heavy")}, tasks[1]: {"sex": ("female", "male"), "race": ("black", "other")}}
     table = scores(rng, names, tasks, groups)
     standings = _standings(table, names)
+    curves = pd.concat([_curves(rng, names, tasks), made_more.curves(names, tasks, TARGETS)], ignore_index=True)
     return {
-        "suite": suite(names, tasks), "scores": table, "curves": _curves(rng, names, tasks),
+        "suite": suite(names, tasks), "scores": table, "curves": curves,
         "standings": standings, "pairs": _pairs(standings),
+        "pareto": made_more.pareto(standings), "datasets": made_more.datasets(names, TARGETS),
+        "parity": made_more.parity(names, tasks), "discoveries": made_more.discoveries(names, tasks, TARGETS),
         "recipes": _recipes(names, tasks), "timings": _timings(rng, names, tasks), "gates": _gates(names, tasks),
         "facts": _facts(tasks, groups),
     }  # fmt: skip
+
+
+def judged(contenders, task="digits") -> dict:
+    """All fields of a board as two prediction files or one give it: no latency, sizes, groups, shifts, recipes; one target."""
+    held = frames()
+    for name in ("scores", "curves", "standings", "pairs"):
+        frame = held[name][(held[name]["task"] == task) & (held[name]["target"] == TARGETS[0])]
+        for column in {"contender", "a", "b"} & set(frame.columns):
+            frame = frame[frame[column].isin(contenders)]
+        held[name] = frame.assign(target="files").reset_index(drop=True)
+    scores = held["scores"]
+    gone = {"latency", "memory", "compute", "size", "cost", "export", "training", "ood", "robustness", "bias"}
+    held["scores"] = scores[~scores["axis"].isin(gone)].reset_index(drop=True)
+    for name in ("pareto", "datasets", "parity", "discoveries", "recipes", "timings", "gates"):
+        held[name] = held[name].iloc[:0]
+    if "teacher" not in contenders:
+        against = ["delta", "delta_low", "delta_high"]
+        left = held["scores"]["axis"] == "fidelity"
+        held["scores"] = held["scores"][~left].assign(**dict.fromkeys([*against, "teacher"], math.nan)).reset_index(drop=True)
+        held["standings"] = held["standings"].assign(**dict.fromkeys(against, math.nan), verdict="INCONCLUSIVE")
+        held["curves"] = held["curves"][held["curves"]["curve"] != "cascade"]
+    held["suite"] = suite(tuple(n for n in contenders if n != "teacher"), (task,), "files")
+    held["facts"] = {"versions": {"kdbench": "0.1.0"}, "tasks": {task: {"n": {"test": 360}}}}
+    return held

@@ -2,6 +2,7 @@
 
 import math
 
+import made_more
 import numpy as np
 import pandas as pd
 
@@ -43,9 +44,9 @@ METRICS = {  # axis, title, unit, better, convention
     "training_cpu_seconds": ("cost", "Training CPU seconds", "seconds", "lower", "All steps that led here."),
     "export_max_difference": ("export", "Export: largest difference", "logits", "lower", "Against eager, all test rows."),
     "export_flips": ("export", "Export: changed decisions", "count", "lower", "Against eager, all test rows."),
-}  # fmt: skip
+} | made_more.METRICS  # fmt: skip
 SCORES = (
-    "suite", "task", "contender", "seed", "target", "axis", "metric", "title", "convention", "split", "shift",
+    "suite", "task", "contender", "seed", "target", "axis", "metric", "title", "convention", "version", "split", "shift",
     "severity", "slice", "value", "low", "high", "n", "unit", "better", "status", "reason", "teacher",
     "delta", "delta_low", "delta_high", "evidence",
 )  # fmt: skip
@@ -71,6 +72,7 @@ class Rows:
             "metric": metric,
             "title": title,
             "convention": convention,
+            "version": 1,
             "split": "test",
             "shift": "",
             "severity": 0,
@@ -92,6 +94,8 @@ class Rows:
         }
         row["axis"] = "bias" if row["slice"] else "robustness" if row["shift"] and "ood:" not in row["shift"] else axis
         row["better"] = "lower" if row["slice"].endswith(":gap") else better
+        if axis == "fidelity" or row["slice"].endswith((":harm", ":lift")):  # against the teacher already
+            row |= dict.fromkeys(("teacher", "delta", "delta_low", "delta_high"), math.nan)
         if self.where["contender"] == "teacher":
             row |= {"delta": math.nan, "delta_low": math.nan, "delta_high": math.nan}
         if row["status"] not in ("ok", "noisy", "partial"):
@@ -164,6 +168,8 @@ def scores(rng, names, tasks, groups):
                         rows.add(metric, math.nan, 0.5, **failed)
                 else:
                     _quality(rows, traits[0] - 0.19 * t, TEACHER[0] - 0.19 * t, groups[task], 1.0 + 0.1 * (i % 3))
+                    made_more.fidelity_to_training(rows, traits[0] - 0.19 * t, TEACHER[0] - 0.19 * t)
+                    made_more.amplification(rows, groups[task], i)
                     if t == 0:
                         for outside in ("ood:mnist", "ood:*"):
                             rows.seeded("ood_auroc{score=energy}", traits[0] - 0.05, TEACHER[0] - 0.05, 0.012, shift=outside)

@@ -63,10 +63,11 @@ def test_a_policy_stops_what_escaping_would_let_through(report, tmp_path):
 DRIVER = """
 addEventListener("load", () => setTimeout(() => {
   const root = document.documentElement, out = {}, all = (q, e) => Array.from((e || document).querySelectorAll(q));
-  const seen = () => all(".panel").filter((p) => !p.hidden).map((p) => p.dataset.task + p.dataset.target).sort();
+  const seen = () => all(".panel").filter((p) => !p.hidden).map((p) => p.dataset.task + "/" + p.dataset.target).sort();
   out.first = [...new Set(seen())].join();
-  const grid = document.querySelector("#leaderboard .panel .grid"), head = grid.querySelectorAll("th[aria-sort]")[2];
-  const column = () => all("tbody tr", grid).map((r) => r.cells[0].querySelector("b").textContent + "=" + r.cells[2].dataset.v);
+  const grid = document.querySelector("#leaderboard .panel .grid"), heads = all("th[aria-sort]", grid);
+  const at = heads.findIndex((th) => th.textContent.trim() === "Accuracy"), head = heads[at];
+  const column = () => all("tbody tr", grid).map((r) => r.cells[0].querySelector("b").textContent + "=" + r.cells[at].dataset.v);
   head.querySelector("button").click(); out.down = [head.getAttribute("aria-sort"), column()];
   head.querySelector("button").click(); out.up = [head.getAttribute("aria-sort"), column()];
   const type = (box, value) => { box.value = value; box.dispatchEvent(new Event("input", { bubbles: true })); };
@@ -79,7 +80,7 @@ addEventListener("load", () => setTimeout(() => {
   const theme = document.querySelector("[data-theme-toggle]");
   theme.click(); out.theme = [root.dataset.theme]; theme.click(); out.theme.push(root.dataset.theme);
   out.kept = localStorage.getItem("kdbench-theme");
-  const mark = document.querySelector("#leaderboard .panel .mark"); mark.focus();
+  const mark = all("#leaderboard .panel .mark").find((m) => m.textContent === "n/a"); mark.focus();
   out.tip = document.getElementById("tip").textContent;
   type(document.querySelector("[data-pick='task']"), "1"); out.second = [...new Set(seen())].join();
   root.dataset.out = JSON.stringify(out);
@@ -98,7 +99,7 @@ def test_the_page_answers_to_its_reader(report, tmp_path):
     page.write_text(text, "utf-8")
     tree, _ = load(f"file://{page}", tmp_path)
     out = json.loads((tree if tree.tag == f"{SPACE}html" else tree.find(f".//{SPACE}html")).get("data-out"))
-    assert (out["first"], out["second"]) == ("0,00", "1,10")
+    assert (out["first"], out["second"]) == ("/0,0/,0/0", "/0,1/,1/0")
     for way, name in (("descending", "down"), ("ascending", "up")):
         said, rows = out[name]
         numbers = [float(r.split("=")[1]) for r in rows[1:]]

@@ -10,7 +10,10 @@ from kdbench.report.standings import tables
 
 def shown(board, *, terminal):
     out = io.StringIO()
-    table(tables(board.standings, board.scores), Console(file=out, force_terminal=terminal, width=140, color_system=None))
+    table(
+        tables(board.standings, board.scores, board.pairs),
+        Console(file=out, force_terminal=terminal, width=140, color_system=None),
+    )
     return out.getvalue()
 
 
@@ -19,7 +22,8 @@ def test_plain_text_is_one_line_a_row(board):
     heads = [line for line in lines if line.startswith("rank\t")]
     assert len(heads) == 4
     kd = next(line.split("\t") for line in lines if line.split("\t")[1:2] == ["kd"])
-    assert kd[2:7] == ["92.7\u202f%", "91.4\u201394.0\u202f%", "\u22123.5\u202fpp *", "0.142\u00d7", "324\u202fkB"]
+    assert kd[2:6] == ["92.7\u202f%", "91.4\u201394.0\u202f%", "\u22123.5\u202fpp *", "NO"]
+    assert kd[6:10] == ["94.7\u202f%", "3.4\u202f%", "0.142\u00d7", "324\u202fkB"]
 
 
 def test_the_teacher_comes_first_and_rows_without_a_result_last_with_their_reason(board):

@@ -54,7 +54,7 @@ def test_a_key_of_the_data_block_is_also_the_datasets_own(read, tmp_path):
         ("{dataset: toy_digits, limit: {train: 0}}", "data.limit.train", "from 1"),
         ("{dataset: toy_digits, validation: 1}", "data.validation", "below 1"),
         ("{dataset: toy_digits, validation: -0.1}", "data.validation", "from 0 and at most 1"),
-        ("{dataset: toy_digits, groups: [inks]}", "data.groups.0", "did you mean 'ink'? (allowed: ink, writer)"),
+        ("{dataset: toy_digits, groups: [inks]}", "data.groups.0", "did you mean 'ink'? (allowed: ink, writer, class)"),
         ("{dataset: toy_digits, groups: [ink, ink]}", "data.groups.1", "given twice"),
         ("{dataset: toy_digits, groups: ink}", "data.groups", "a list of: text"),
         ("{dataset: toy_digits, severities: [0]}", "data.severities.0", "1 to 5"),

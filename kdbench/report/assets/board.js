@@ -16,7 +16,7 @@
     background: null, font, view: { stroke: null },
     axis: { labelColor: "currentColor", titleColor: "currentColor", gridColor: "currentColor", domainColor: "currentColor", tickColor: "currentColor",
       gridOpacity: 0.13, domainOpacity: 0.4, tickOpacity: 0.4, labelFontSize: 11.5, titleFontSize: 12, titleFontWeight: 500, titlePadding: 10,
-      labelLimit: 190, labelPadding: 5 },
+      labelLimit: 190, labelPadding: 5, labelSeparation: 6 },
     axisY: { domain: false, ticks: false }, axisX: { tickSize: 4 },
     legend: { labelColor: "currentColor", titleColor: "currentColor", labelFontSize: 12, rowPadding: 4, symbolOpacity: 1 },
     header: { labelColor: "currentColor", titleColor: "currentColor", labelFontSize: 12, labelFontWeight: 600, labelPadding: 6, labelAnchor: "start" },
@@ -33,7 +33,7 @@
       spec.columns = columns;
       spec.spec.width = Math.min(430, Math.max(120, Math.floor((room - 84 - (spec.spacing || 20) * (columns - 1)) / columns)));
     }
-    const below = narrow ? { legend: { ...config.legend, orient: "bottom", columns: 2 }, axis: { ...config.axis, labelLimit: 110 } } : {};
+    const below = narrow ? { legend: { ...config.legend, orient: "bottom", columns: Math.max(2, Math.floor(width / 130)) }, axis: { ...config.axis, labelLimit: 110 } } : {};
     return [spec, { ...config, ...below }];
   }
   async function draw(box) {
@@ -100,10 +100,11 @@
     rows.sort(order).forEach(({ row }) => body.append(row));
   }
   function find(input) {
-    const grid = input.closest(".grid"), text = input.value.trim().toLowerCase();
+    const grid = input.closest(".grid"), text = input.value.trim().toLowerCase(), words = text.split(/\s+/);
     let seen = 0;
     for (const row of grid.querySelector("tbody").rows) {
-      row.hidden = text !== "" && !row.classList.contains("pinned") && !row.cells[0].textContent.toLowerCase().includes(text);
+      const name = row.cells[0].textContent.toLowerCase();
+      row.hidden = text !== "" && !row.classList.contains("pinned") && !words.every((word) => name.includes(word));
       seen += row.hidden ? 0 : 1;
     }
     grid.querySelector("[data-found]").textContent = text === "" ? "" : seen + " rows";
@@ -141,6 +142,7 @@
       if (event.target.matches("[data-group], [data-extras]")) columns(event.target);
       if (event.target.matches("[data-pick]")) pick();
     });
+    document.addEventListener("toggle", () => drawAll(), true);
     let waiting;
     addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(drawAll, 200); });
     const here = new IntersectionObserver((seen) => seen.forEach((one) => {

@@ -1,0 +1,79 @@
+"""The metrics of a suite by name: their ids in tables, and which of them rank. Loads no numerical library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kdbench.nouns import Params, Suite
+from kdbench.registry import Plugins
+from kdbench.signature import Description
+
+MARGIN = 0.01
+"""Differences below this count as equal where the unit is a fraction and the suite does not say otherwise: one point."""
+
+
+def metric_id(description: Description, params: Params) -> str:
+    """The name in tables: `ece`, or `ece{bins=10}` with the parameters that are not the default."""
+    defaults = {p.name: p.default for p in description.params}
+    other = [f"{k}={params[k]}" for k in sorted(params) if k not in defaults or params[k] != defaults[k]]
+    return f"{description.name}{{{','.join(other)}}}" if other else description.name
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A metric of the suite. name: of its plugin; id: with its parameters, as in tables; better: higher, lower or none.
+
+    low, high: the ends of its range, None where it has none.
+    """
+
+    name: str
+    id: str
+    better: str
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    form: str = "mean"
+
+    @property
+    def ranks(self) -> bool:
+        """Whether contenders can be ranked by it: it has a direction, and a number for each contender and seed."""
+        return self.better != "none" and self.form not in ("groups", "seeds")
+
+
+def axes(suite: Suite, plugins: Plugins) -> tuple[Axis, ...]:
+    """The metrics of a suite in its order."""
+    made = []
+    for use in suite.axes:
+        about = plugins.get("metric", use.name)
+        facts = about.facts
+        unit, better = str(facts.get("unit", "fraction")), str(facts.get("better", "none"))
+        form = str(facts.get("form", "mean"))
+        made.append(Axis(use.name, metric_id(about, use.params), better, unit, facts.get("low"), facts.get("high"), form))
+    return tuple(made)
+
+
+def named(name: str, held: Sequence[Axis]) -> Axis | None:
+    """The axis of that id, else the first of that name."""
+    return next((a for a in held if a.id == name), None) or next((a for a in held if a.name == name), None)
+
+
+def ranking(suite: Suite, held: Sequence[Axis]) -> tuple[Axis, ...]:
+    """The metrics that may rank a task, the one to take first: the one that the suite names, or all that can."""
+    asked = named(suite.compare.metric, held) if suite.compare.metric else None
+    return (asked,) if asked is not None else tuple(a for a in held if a.ranks)
+
+
+def front(suite: Suite, held: Sequence[Axis], rank: Axis) -> tuple[Axis, ...]:
+    """The metrics of the Pareto front: as the suite says, or the ranking metric and what the model costs; () without both."""
+    if suite.compare.pareto:
+        return tuple(a for name in suite.compare.pareto if (a := named(name, held)) is not None)
+    cost = next((a for name in ("latency_ratio", "parameters") if (a := named(name, held)) is not None), None)
+    return (rank, cost) if cost is not None and cost.id != rank.id else ()
+
+
+def margin(suite: Suite, axis: Axis) -> float:
+    """What counts as no difference in a metric; 0 for none."""
+    if suite.compare.margin is not None:
+        return suite.compare.margin
+    return MARGIN if axis.unit == "fraction" else 0.0

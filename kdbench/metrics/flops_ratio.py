@@ -1,0 +1,28 @@
+"""FLOPs of the contender over those of the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kdbench import metric
+
+from ._size_counts import over_teacher
+
+
+@metric(
+    form="measured",
+    better="lower",
+    unit="ratio",
+    low=0.0,
+    axis="compute",
+    title="FLOPs / teacher",
+    equation="FLOPs of the contender / FLOPs of the teacher",
+    source="Blalock et al. 2020 (What is the state of neural network pruning?): the theoretical speed-up is its inverse",
+    convention="below 1 is cheaper; 1 / this is what papers call the theoretical speed-up, not that of a clock; "
+    "batch of 1; undefined where either count is blind",
+    reads="decisions",
+)
+def flops_ratio(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None = None) -> float:
+    """The count of the contender over the teacher's, both on this target."""
+    return over_teacher(size, teacher_size, "flops")

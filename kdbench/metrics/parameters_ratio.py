@@ -1,0 +1,28 @@
+"""Parameters of the contender over those of the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kdbench import metric
+
+from ._size_counts import over_teacher
+
+
+@metric(
+    form="measured",
+    better="lower",
+    unit="ratio",
+    low=0.0,
+    axis="size",
+    title="Parameters / teacher",
+    equation="parameters of the contender / parameters of the teacher",
+    source="Blalock et al. 2020 (What is the state of neural network pruning?): the compression ratio is its inverse",
+    convention="below 1 is smaller; 1 / this is what papers call the compression ratio; unique numbers, "
+    "zeros counted, so pruning by masks changes nothing",
+    reads="decisions",
+)
+def parameters_ratio(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None = None) -> float:
+    """The count of the contender over the teacher's, both on this target."""
+    return over_teacher(size, teacher_size, "parameters")

@@ -1,0 +1,42 @@
+"""Whether a column makes groups that can be compared, and what a reader of the results must know about them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from kdbench.nouns import Refusal
+
+MOST_GROUPS = 50
+MOST_NUMERIC_GROUPS = 20
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def check(name: str, levels: Sequence[str], missing: int, n: int) -> list[str]:
+    """Notes on the group column `name` of n test rows, of which `missing` have no value. levels: the distinct values there are.
+
+    Raises Refusal for a number that was not put in bins, and for a column that tells every row from every other.
+    """
+    numeric = bool(levels) and all(NUMBER.fullmatch(v) for v in levels)
+    fractions = numeric and any(not re.fullmatch(r"[+-]?\d+", v) for v in levels)
+    if numeric and len(levels) > (2 if fractions else MOST_NUMERIC_GROUPS):
+        raise Refusal(f"group.{name}: continuous ({len(levels)} numbers); say bins, such as '18-39', '40-64'")
+    if len(levels) > MOST_GROUPS or len(levels) == n:
+        raise Refusal(f"group.{name}: {len(levels)} groups in {n} rows, at most {MOST_GROUPS} are compared; is it an id?")
+    notes = [f"group column {name!r}: {missing} of {n} rows have no value and form the group (missing)"] if missing else []
+    if len(levels) == 1:
+        notes.append(f"group column {name!r}: only one group, {levels[0][:40]!r}: gaps are undefined")
+    return notes + near(name, levels)
+
+
+def near(name: str, levels: Sequence[str]) -> list[str]:
+    """A note for every two groups whose names differ only in case, spaces or the form of their characters."""
+    seen: dict[str, str] = {}
+    notes = []
+    for level in levels:
+        same = " ".join(unicodedata.normalize("NFKC", level).casefold().split())
+        if same in seen:
+            notes.append(f"group column {name!r}: {seen[same][:40]!r} and {level[:40]!r} are two groups; is one a misspelling?")
+        seen.setdefault(same, level)
+    return notes
