@@ -12,12 +12,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help quickstart env env-dev test test-slow lint style format types floors bench constraints clean
+.PHONY: help quickstart env env-dev test test-slow mutants lint style format types floors bench constraints clean
 
 help:
 	@echo "make quickstart  set up, then run suites/quickstart.yaml: ends with the path of the leaderboard"
 	@echo "make test        all quick tests        make test-slow   the tests that take minutes"
 	@echo "make lint        ruff, mypy, floors     make bench       the benchmarks"
+	@echo "make mutants     seeds bugs into the metrics and statistics, one at a time: do the tests catch them?"
 	@echo "make env         only set up $(VENV)     make clean       remove caches and build folders"
 
 quickstart: env
@@ -50,6 +51,9 @@ test: env-dev
 
 test-slow: env-dev
 	$(BIN)/python -m pytest -m slow --benchmark-disable $(ARGS)
+
+mutants: env-dev
+	$(BIN)/python tests/mutants/run_mutants.py --jobs $(WORKERS) $(ARGS)
 
 bench: env-dev
 	$(BIN)/python -m pytest tests/bench -m '' --benchmark-only $(ARGS)

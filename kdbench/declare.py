@@ -162,7 +162,7 @@ def metric(*, better: str, form: str = "mean", axis: str = "quality", **facts: U
     - "set": gives the value of a whole set; with an argument `weights` (draws, n) it gives all draws at once, and a file with
       `influence(...) -> (n,)`, its derivative with respect to the weight of each example times n, is resampled through that
       where sets are large.
-    - "groups": as "mean", but `finish(means (..., groups, d))` compares the groups of a column.
+    - "groups": as "mean", but `finish(means (..., groups, d))`, and `deviations` too, compares the groups of a column.
     - "seeds": as "mean", but `predictions` and `teacher` are tuples, one for each seed.
     - "frame": asks for `group` (n,) and `compared` (levels,) too, and gives a number for the column or for each of its levels.
     - "measured": reads size, cost, latency, memory or parity.

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from kdbench.declare import Plugin
@@ -136,8 +137,11 @@ def _package_folder(package: str) -> Path | None:
 def _import(module: str, path: Path, kind: str) -> Any:
     if module:
         return importlib.import_module(module)
-    name = f"kdbench_folder_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
+    folder = f"kdbench_folder_{hashlib.sha256(str(path.parent).encode()).hexdigest()[:12]}"
+    name = f"{folder}.{path.stem}"
     if name not in sys.modules:
+        package = sys.modules.setdefault(folder, ModuleType(folder))  # so that `from ._private import f` finds its neighbour
+        package.__path__ = [str(path.parent)]
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise Refusal(f"{path}: not a Python file")

@@ -65,7 +65,10 @@ def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _title(row: Mapping[str, Any]) -> str:
-    params = str(row["metric"]).partition("{")[2].rstrip("}")
+    """With the values of all parameters, those by default too: a coverage at risk says at which risk."""
+    from kdbench.report.pick import parameters  # noqa: PLC0415 - only where something was judged
+
+    params = parameters(row["convention"]) or str(row["metric"]).partition("{")[2].rstrip("}")
     beside = ", ".join(part for part in (params, str(row["slice"])) if part)
     return f"{row['title']} ({beside})" if beside else str(row["title"])
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kdbench.cli import options
+from kdbench.cli.defined import facts_of, in_order, in_short
 from kdbench.cli.terminal import bold, clean, styled
 from kdbench.nouns import Refusal
 from kdbench.registry import FOLDERS, Plugins, nearest
@@ -50,7 +51,10 @@ def kinds_of(plugins: Plugins, name: str) -> list[str]:
 
 
 def as_text(readable: Sequence[Description], broken: Sequence[Problem]) -> str:
-    """A heading per kind, then name, origin and the first line of the docs in columns, cut at the edge of a terminal."""
+    """A heading per kind, then name, origin and the first line of the docs in columns, cut at the edge of a terminal.
+
+    Metrics are ordered by axis, and have their axis, title and direction in place of the docs.
+    """
     on = styled(sys.stdout)
     room = (os.get_terminal_size(sys.stdout.fileno()).columns or None) if sys.stdout.isatty() else None
     wide = max((len(one.name) for one in readable), default=0)
@@ -58,15 +62,19 @@ def as_text(readable: Sequence[Description], broken: Sequence[Problem]) -> str:
     lines: list[str] = []
     for kind, folder in FOLDERS.items():
         of_kind = [one for one in readable if one.kind == kind]
+        of_kind = sorted(of_kind, key=in_order) if kind == "metric" else of_kind
         if of_kind:
             lines += ["", bold(folder, on)]
-            lines += [
-                f"  {clean(one.name):<{wide}}  {clean(one.origin):<{far}}  {clean(summary(one.doc))}"[:room] for one in of_kind
-            ]
+            lines += [f"  {clean(one.name):<{wide}}  {clean(one.origin):<{far}}  {clean(short(one))}"[:room] for one in of_kind]
     if broken:
         lines += ["", bold("cannot be used", on)]
         lines += [f"  {clean(f'{p.kind} {p.name} ({p.origin}): {p.reason}').strip()}" for p in broken]
     return "\n".join(lines[1:]) or "no plugins"
+
+
+def short(one: Description) -> str:
+    """What a plugin is, on one line."""
+    return in_short(one) if one.kind == "metric" else summary(one.doc)
 
 
 def summary(doc: str) -> str:
@@ -75,7 +83,11 @@ def summary(doc: str) -> str:
 
 
 def as_json(readable: Sequence[Description], broken: Sequence[Problem]) -> str:
-    """{plugins: [{kind, name, origin, doc, path}], problems: [{kind, name, origin, reason}]}."""
-    plugins = [{"kind": p.kind, "name": p.name, "origin": p.origin, "doc": summary(p.doc), "path": str(p.path)} for p in readable]
+    """{plugins: [{kind, name, origin, doc, path}], problems: [{kind, name, origin, reason}]}; of metrics title, axis, better."""
+    plugins = [
+        {"kind": p.kind, "name": p.name, "origin": p.origin, "doc": summary(p.doc), "path": str(p.path)}
+        | ({name: facts_of(p)[name] for name in ("title", "axis", "better")} if p.kind == "metric" else {})
+        for p in readable
+    ]
     problems = [{"kind": p.kind, "name": p.name, "origin": p.origin, "reason": p.reason} for p in broken]
     return json.dumps({"plugins": plugins, "problems": problems}, indent=1)

@@ -6,15 +6,20 @@ import argparse
 import ast
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 from kdbench.cli import options
+from kdbench.cli.defined import sections, wrapped
 from kdbench.cli.list import kind_named, kinds_of
 from kdbench.cli.terminal import bold, clean, styled
 from kdbench.declare import RANGES, Range
 from kdbench.nouns import Refusal
 from kdbench.registry import FOLDERS, Plugins, nearest
 from kdbench.signature import Description, Param
+
+WIDEST = 40
+"""Columns that stand aligned for what a parameter takes; longer texts run on."""
 
 
 def add(subparsers: Any) -> None:
@@ -30,8 +35,10 @@ def run(args: argparse.Namespace) -> int:
     if len(args.words) > 2:
         raise Refusal(f"show: takes NAME or KIND NAME, not {' '.join(args.words)!r}")
     plugins = options.plugins(args)
-    kind = kind_named(args.words[0]) if len(args.words) == 2 else only_kind(plugins, args.words[0])
-    one = plugins.get(kind, args.words[-1])
+    name, colon, value = args.words[-1].partition(":")
+    kind = kind_named(args.words[0]) if len(args.words) == 2 else only_kind(plugins, name)
+    one = plugins.get(kind, name)
+    one = chosen(one, value) if colon else one
     print(as_json(one) if args.json else as_text(one))
     return 0
 
@@ -47,20 +54,44 @@ def only_kind(plugins: Plugins, name: str) -> str:
     return kinds[0]
 
 
+def chosen(one: Description, value: str) -> Description:
+    """The plugin of `name:value`, as a suite may write it: the value of its only required parameter. Raises Refusal."""
+    required = [param for param in one.params if param.required]
+    values = [str(choice) for choice in choices(required[0])] if len(required) == 1 else []
+    if value not in values:
+        known = nearest(f"{one.name}:{value}", [f"{one.name}:{choice}" for choice in values] or [one.name])
+        raise Refusal(f"no {one.kind} named {f'{one.name}:{value}'!r}{known}")
+    asked = Param(required[0].name, f"Literal[{value!r}]", value)
+    params = tuple(asked if param is required[0] else param for param in one.params)
+    return replace(one, name=f"{one.name}:{value}", params=params)
+
+
 def as_text(one: Description) -> str:
-    """Heading, docs, evidence, parameters, facts and file, as plain text."""
+    """Heading, docs, evidence, parameters, facts and file, as plain text; of a metric first what defines it."""
     on = styled(sys.stdout)
     lines = [f"{bold(clean(one.name), on)}  {one.kind} of {clean(one.origin)}", ""]
-    lines += [f"  {clean(line)}".rstrip() for line in one.doc.splitlines()]
-    lines += ["", bold("evidence", on), f"  {clean(', '.join(one.evidence)) or 'none'}", "", bold("parameters", on)]
+    docs = [f"  {clean(line)}".rstrip() for line in one.doc.splitlines()]
+    parts: list[tuple[str, list[str]]] = []
+    if one.kind == "metric":
+        parts += [*sections(one), ("parameters", parameters(one)), ("the function gives", docs or ["  not stated"])]
+    else:
+        lines += [*docs, ""]
+        parts += [("evidence", [f"  {clean(', '.join(one.evidence)) or 'none'}"]), ("parameters", parameters(one))]
+        facts = {name: fact for name, fact in one.facts.items() if fact not in (None, "", (), {})}
+        far = max((len(name) for name in facts), default=0)
+        said = [line for name, fact in facts.items() for line in wrapped(f"{name:<{far}}  {fact_text(fact)}", hang=far + 2)]
+        parts += [("facts", said)] if said else []
+    parts.append(("file", [f"  {clean(str(one.path))}"]))
+    return "\n".join([*lines, "\n\n".join("\n".join([bold(head, on), *body]) for head, body in parts)])
+
+
+def parameters(one: Description) -> list[str]:
+    """A line for each: name, what it takes, default."""
     rows = [(param.name, allowed(param), "required" if param.required else repr(param.default)) for param in one.params]
-    wide = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
-    lines += [clean(f"  {name:<{wide[0]}}  {text:<{wide[1]}}  {default}") for name, text, default in rows] or ["  none"]
-    facts = {name: fact for name, fact in one.facts.items() if fact not in (None, "", (), {})}
-    if facts:
-        far = max(len(name) for name in facts)
-        lines += ["", bold("facts", on), *(clean(f"  {name:<{far}}  {fact_text(fact)}") for name, fact in facts.items())]
-    return "\n".join([*lines, "", bold("file", on), f"  {clean(str(one.path))}"])
+    far = max((len(name) for name, _, _ in rows), default=0)
+    wide = max((len(text) for _, text, _ in rows if len(text) <= WIDEST), default=0)
+    lines = [wrapped(f"{name:<{far}}  {text:<{wide}}  {default}", hang=far + 2) for name, text, default in rows]
+    return [line for of_param in lines for line in of_param] or ["  none"]
 
 
 def allowed(param: Param) -> str:
@@ -68,11 +99,18 @@ def allowed(param: Param) -> str:
     if param.annotation in RANGES:
         kind, span = RANGES[param.annotation]
         return f"{kind.__name__} {span_text(span)}"
-    tree = ast.parse(param.annotation, mode="eval").body
-    if isinstance(tree, ast.Subscript) and ast.unparse(tree.value).split(".")[-1] == "Literal":
-        choices = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
-        return " or ".join(ast.unparse(choice) for choice in choices)
+    if found := choices(param):
+        return " or ".join(map(repr, found))
     return " or ".join("nothing" if part.strip() == "None" else part.strip() for part in param.annotation.split("|"))
+
+
+def choices(param: Param) -> list[Any]:
+    """The values of a `Literal[...]`; none for any other type."""
+    tree = ast.parse(param.annotation, mode="eval").body
+    if not (isinstance(tree, ast.Subscript) and ast.unparse(tree.value).split(".")[-1] == "Literal"):
+        return []
+    parts = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
+    return [ast.literal_eval(part) for part in parts]
 
 
 def span_text(span: Range) -> str:

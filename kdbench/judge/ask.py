@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from kdbench.judge import requires
-from kdbench.judge.axes import metric_id
-from kdbench.nouns import Params
+from kdbench.judge.axes import convention, metric_id
+from kdbench.nouns import Cells, Params
 from kdbench.registry import Plugins
 
 
@@ -51,9 +51,25 @@ class Metric:
         return found
 
     def influence(self, offered: Mapping[str, Any]) -> np.ndarray | None:
-        """The derivative of a set's value with respect to the weight of each example, times n; None without that companion."""
+        """The derivative of a set's value with respect to the weight of each example, times n; None without that companion, and
+        where it says that the value is not straight enough for one.
+        """
         influence = self.companions.get("influence")
-        return None if influence is None else np.asarray(_call(influence, {**offered, **self.params}), dtype=np.float64)
+        found = None if influence is None else _call(influence, {**offered, **self.params})
+        return None if found is None else np.asarray(found, dtype=np.float64)
+
+    def held(self, offered: Mapping[str, Any]) -> Iterator[Cells]:
+        """The cells whose signed sums the number of a set is the size of; only where the file has that companion."""
+        found: Iterator[Cells] = _call(self.companions["held"], {**offered, **self.params})
+        return found
+
+    def deviations(self, means: np.ndarray) -> np.ndarray:
+        """What the number is the size of, from means (..., d) or of groups (..., G, d); see `size`."""
+        return np.asarray(_call(self.companions["deviations"], self.params, means), dtype=np.float64)
+
+    def size(self, deviations: np.ndarray) -> np.ndarray:
+        """The norm or seminorm of deviations that is the number, where the file has both companions."""
+        return np.asarray(_call(self.companions["size"], self.params, deviations), dtype=np.float64)
 
     def say(self, companion: str, offered: Mapping[str, Any]) -> str:
         """What `note` or `doubt` of the file says of this evidence; "" without one."""
@@ -82,7 +98,7 @@ def open_metric(plugins: Plugins, name: str, params: Params) -> Metric:
     description = plugins.get("metric", name)
     plugin, module = plugins.load("metric", name)
     companions = {c: getattr(module, c) for c in description.companions if not c.startswith("_")}
-    facts = {**plugin.facts, "title": plugin.facts.get("title") or name}
+    facts = {**plugin.facts, "title": plugin.facts.get("title") or name, "convention": convention(description, params)}
     metric = metric_id(description, params)
     return Metric(metric, str(plugin.facts["form"]), requires(description), facts, plugin.function, companions, params)
 

@@ -20,6 +20,15 @@ def metric_id(description: Description, params: Params) -> str:
     return f"{description.name}{{{','.join(other)}}}" if other else description.name
 
 
+def convention(description: Description, params: Params) -> str:
+    """What a row of scores says of its metric: the values of all parameters, those by default too, then the convention of its
+    file, as in "bins=15; top label, ...". A name alone does not say them, and a default may change.
+    """
+    values = {p.name: p.default for p in description.params} | dict(params)
+    parts = (", ".join(f"{k}={v}" for k, v in values.items()), str(description.facts.get("convention") or ""))
+    return "; ".join(part for part in parts if part)
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """A metric of the suite. name: of its plugin; id: with its parameters, as in tables; better: higher, lower or none.

@@ -33,7 +33,7 @@ def _checked(cells: object, n: int) -> Cells:
         raise ValueError(f"invalid columns: a tuple must hold Cells of {n} examples")
     if n and (cells.code.min() < -1 or cells.code.max() >= cells.count):
         raise ValueError(f"invalid columns: a cell outside 0..{cells.count - 1}")
-    bad = sum(int((~np.isfinite(v)).sum()) for v in cells.values)
+    bad = sum(int((~np.isfinite(v)).sum()) for v in cells.values if v.dtype != np.bool_)
     if bad:
         raise ValueError(f"invalid columns: {bad} of {n} rows are not finite")
     return cells
@@ -54,14 +54,17 @@ def sums(columns: Columns, unit: np.ndarray | None = None, units: int = 1) -> np
 
 
 def _of_cells(cells: Cells, unit: np.ndarray | None, units: int) -> np.ndarray:
-    code = cells.code if unit is None else unit * cells.count + cells.code
-    inside = cells.code >= 0
-    everywhere = bool(inside.all())
-    code = code if everywhere else code[inside]
-    size = units * cells.count
-    found = [np.bincount(code, minlength=size)]
-    found += [np.bincount(code, weights=v if everywhere else v[inside], minlength=size) for v in cells.values]
-    return np.concatenate([f.reshape(units, cells.count).astype(np.float64) for f in found], axis=1)
+    if cells.count == 1:  # in or out: the unit itself is the place to count at
+        inside = cells.code >= 0
+        place = np.zeros(len(inside), dtype=np.int64) if unit is None else unit
+        return np.stack([np.bincount(place, w, units) for w in (inside, *(v * inside for v in cells.values))], axis=1)
+    code, count = np.asarray(cells.code), cells.count
+    if len(code) and code.min() < 0:  # what lies in no cell is counted in one more, and dropped: cheaper than picking the others
+        code, count = np.where(code < 0, count, code), count + 1
+    if unit is not None:
+        code = unit.astype(np.int64, copy=False) * count + code
+    found = [np.bincount(code, weights=v, minlength=units * count) for v in (None, *cells.values)]
+    return np.concatenate([f.reshape(units, count)[:, : cells.count].astype(np.float64) for f in found], axis=1)
 
 
 def take(columns: Columns, rows: np.ndarray | None) -> Columns:

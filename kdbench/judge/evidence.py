@@ -90,7 +90,7 @@ def _levels(data: Entry, column: str, test: np.ndarray) -> tuple[tuple[str, ...]
     text = np.asarray(data.array(group_file(column)))
     text = np.where(np.char.strip(text) == "", MISSING, text)
     levels, codes = np.unique(text, return_inverse=True)
-    return tuple(map(str, levels)), codes[test]
+    return tuple(map(str, levels)), codes[test].astype(np.int32)
 
 
 def _crossed(parts: Sequence[tuple[tuple[str, ...], np.ndarray]]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kdbench.judge import clean_only, features, requires
-from kdbench.judge.axes import metric_id
+from kdbench.judge.axes import convention, metric_id
 from kdbench.judge.measurements import KINDS
 from kdbench.judge.rows import OVER_SEEDS
 from kdbench.nouns import Cell, Job, Plan, Suite, Use
@@ -120,7 +120,7 @@ def _row(place: tuple[Any, ...], seed: int, why: tuple[str, str], about: Descrip
         "seed": seed,
         "axis": "robustness" if shifted else facts.get("axis", "quality"),
         "title": facts.get("title") or use.name,
-        "convention": facts.get("convention", ""),
+        "convention": convention(about, use.params),
         "version": int(facts.get("version") or 1),
         "split": "test" if not any(k in requires(about) for k in KINDS) else "",
         "slice": "",

@@ -58,10 +58,15 @@ def _warnings(suite: Suite, tasks: Mapping[str, Any], over: pd.DataFrame) -> Ite
         yield from (f"{name}: {note}" for note in meta.get("notes", ()))
     if len(suite.seeds) == 1:
         yield "one seed: the intervals and ranks are about these checkpoints, not about the methods"
-    noisy = over[over["status"] == "noisy"].drop_duplicates(["task", "contender", "target", "reason"])
-    for (task, target, title, reason), rows in noisy.groupby(["task", "target", "title", "reason"], sort=False):
-        yield f"{task} on {target}: {title} is noisy for {', '.join(rows['contender'])}: {reason}"
-    broken = over[over["status"].isin(["failed", "partial"]) & (over["slice"] == "")].drop_duplicates(
-        ["task", "contender", "reason"]
-    )
-    yield from (f"{r.task}: {r.contender}: {r.status}: {r.reason}" for r in broken.itertuples())
+    noisy = over[over["status"] == "noisy"].drop_duplicates(["task", "contender", "target", "title", "reason"])
+    for (title, reason), rows in noisy.groupby(["title", "reason"], sort=False):
+        places = [
+            f"{task} on {target} ({', '.join(of['contender'])})"
+            for (task, target), of in rows.groupby(["task", "target"], sort=False)
+        ]
+        yield f"{title} is noisy: {reason}: {'; '.join(places)}"
+    broken = over[over["status"].isin(["failed", "partial"]) & (over["slice"] == "")]
+    for (task, contender, status, reason), rows in broken.groupby(["task", "contender", "status", "reason"], sort=False):
+        titles = list(dict.fromkeys(rows["title"]))
+        named = f"{', '.join(titles[:2])}: " if len(titles) < 3 else ""  # a contender that failed has no number at all
+        yield f"{task}: {contender}: {named}{status}: {reason}"

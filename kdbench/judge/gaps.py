@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from kdbench.judge.boundary import reach
+from kdbench.judge.extremes import distance, extreme, proportion, widened
 from kdbench.judge.means import too_few
 from kdbench.judge.readings import Reading, Readings, Spot, difference, nothing
-from kdbench.judge.seeds import LEVEL
 from kdbench.judge.slices import Cuts, Grouping, Slice
 
 RATIOS, HARMS = frozenset({"quality", "bias"}), frozenset({"quality", "calibration"})
@@ -61,7 +60,8 @@ def _harm(harm: Reading, ours: Reading, cut: Slice, better: str) -> Reading:
     draws = None if harm.draws is None else sign * harm.draws
     if not harm.known:
         return harm
-    return Reading(sign * harm.value, draws, cut.n, reason=cut.reason, evidence=ours.evidence, units=ours.units)
+    reach = harm.reach if harm.reach is None or sign > 0 else harm.reach[::-1]
+    return Reading(sign * harm.value, draws, cut.n, reason=cut.reason, evidence=ours.evidence, units=ours.units, reach=reach)
 
 
 def lifts(readings: Readings, cuts: Cuts) -> Iterator[tuple[Spot, Reading]]:
@@ -109,13 +109,14 @@ def _gap(parts: dict[Slice, Reading], count: int) -> Reading:
     value = parts[top].value - parts[low].value
     first = parts[top]
     made = Reading(value, spread, sum(c.n for c in parts), "ok", reason, first.evidence, min(p.units for p in parts.values()))
-    return made if draws is None else replace(made, reach=_reach([r.value for r in parts.values()], draws))
+    return made if draws is None else replace(made, reach=distance(*_wide(list(parts.values()), draws)))
 
 
-def _reach(values: Sequence[float], draws: np.ndarray) -> tuple[float, float]:
-    """The interval of a gap: the range of the groups' deviations from their mean."""
-    centred, drawn = np.array(values), draws.T
-    return reach(lambda x: np.ptp(x, axis=-1), centred - centred.mean(), drawn - drawn.mean(axis=1, keepdims=True), LEVEL)
+def _wide(parts: Sequence[Reading], draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values of groups (G,), and their draws (B, G) as wide as few examples ask for; those without one of the groups go."""
+    values, units = (np.array([getattr(part, name) for part in parts]) for name in ("value", "units"))
+    known = draws.T[np.isfinite(draws).all(axis=0)]
+    return values, widened(values, known, units, np.array([part.kind == "rate" for part in parts]))
 
 
 def _ratio(parts: dict[Slice, Reading], count: int) -> Reading:
@@ -131,16 +132,21 @@ def _ratio(parts: dict[Slice, Reading], count: int) -> Reading:
         spread = np.divide(draws.min(axis=0), above, out=np.full(above.shape, np.nan), where=above > 0)
     reason = f"lowest {low.level} (n={low.n}), highest {top.level} (n={top.n}){_left_out(parts, count)}"
     units = min(p.units for p in parts.values())
-    return Reading(parts[low].value / parts[top].value, spread, n, "ok", reason, parts[top].evidence, units)
+    made = Reading(parts[low].value / parts[top].value, spread, n, "ok", reason, parts[top].evidence, units)
+    return made if draws is None else replace(made, reach=proportion(*_wide(list(parts.values()), draws)))
 
 
 def _worst(parts: dict[Slice, Reading], better: str, count: int) -> Reading:
     pick: Callable[..., Slice] = min if better == "higher" else max
     worst = pick(parts, key=lambda c: parts[c].value)
     draws = _stack(list(parts.values()))
-    extreme = None if draws is None else (draws.min(axis=0) if better == "higher" else draws.max(axis=0))
+    lowest = None if draws is None else (draws.min(axis=0) if better == "higher" else draws.max(axis=0))
     reason = f"{worst.level} (n={worst.n}){_left_out(parts, count)}"
-    return Reading(parts[worst].value, extreme, worst.n, "ok", reason, parts[worst].evidence, parts[worst].units)
+    first = parts[worst]
+    made = Reading(first.value, lowest, worst.n, "ok", reason, first.evidence, first.units)
+    if draws is None:
+        return made
+    return replace(made, reach=extreme(*_wide(list(parts.values()), draws), np.min if better == "higher" else np.max))
 
 
 def _left_out(parts: dict[Slice, Reading], count: int) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from kdbench.judge.ask import Metric
-from kdbench.judge.boundary import reach
+from kdbench.judge.boundary import enough, reach
 from kdbench.judge.cases import Case
-from kdbench.judge.columns import Columns, sums, tidy
+from kdbench.judge.columns import Columns, tidy
+from kdbench.judge.extremes import LOST, back, widened
 from kdbench.judge.readings import Reading, Spot, attempt, drawn, nothing
-from kdbench.judge.resample import Resampler
+from kdbench.judge.resample import Means, Resampler
 from kdbench.judge.seeds import LEVEL
 from kdbench.judge.slices import Cuts, Grouping, Slice
 from kdbench.nouns import Cells, Predictions
@@ -32,7 +33,7 @@ def of_means(metric: Metric, case: Case, cuts: Cuts, resampler: Resampler) -> It
     beside = {"evidence": case.key, "kind": "rate" if rate and resampler.cluster is None else ""}
     with np.errstate(invalid="ignore", divide="ignore"):
         if cuts.whole.n:
-            mean, means = sums(columns)[0] / cuts.whole.n, resampler.means(columns)
+            mean, means = resampler.of_all(columns)
             value, draws = float(metric.finish(mean)), metric.finish(means)
             hits = np.packbits(columns[:, 0] > 0.5) if rate and isinstance(columns, np.ndarray) else None
             more = {"means": mean, "hits": hits, "units": resampler.own, "reach": _reach(metric, mean, means)}
@@ -50,8 +51,7 @@ def _of_groups(
     metric: Metric, case: Case, found: tuple[Columns, dict[str, Any]], grouping: Grouping, resampler: Resampler
 ) -> Iterator[tuple[Spot, Reading]]:
     columns, beside = found
-    count = len(grouping.slices)
-    mean, means = _group_means(columns, grouping), resampler.of_groups(columns, grouping.code, count)
+    mean, means = resampler.of_groups(columns, grouping.code, len(grouping.slices))
     values, draws = metric.finish(mean), metric.finish(means)
     for i, cut in enumerate(grouping.slices):
         spot = replace(case.spot, slice=cut.name)
@@ -60,12 +60,6 @@ def _of_groups(
             continue
         more = {"units": resampler.own_of(cut.rows), "reach": _reach(metric, mean[i], means[:, i])}
         yield spot, drawn(metric.facts, cut, float(values[i]), draws[:, i], **beside, **more)
-
-
-def _group_means(columns: Columns, grouping: Grouping) -> np.ndarray:
-    size = np.array([[cut.n] for cut in grouping.slices], dtype=np.float64)
-    total = sums(columns, grouping.code, len(grouping.slices))
-    return np.asarray(np.divide(total, size, out=np.full(total.shape, np.nan), where=size > 0))
 
 
 def of_disparities(metric: Metric, case: Case, cuts: Cuts, resampler: Resampler) -> Iterator[tuple[Spot, Reading]]:
@@ -86,13 +80,31 @@ def _disparity(metric: Metric, found: tuple[Columns, str], grouping: Grouping, r
         return nothing("undefined", too_few(grouping), n, key)
     places = [i for i, cut in enumerate(grouping.slices) if cut.enough]
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = float(metric.finish(_group_means(columns, grouping)[places]))
-        draws = metric.finish(resampler.of_groups(columns, grouping.code, len(grouping.slices))[:, places])
+        mean, means = resampler.of_groups(columns, grouping.code, len(grouping.slices))
+        mean, means = mean[places], means[:, places]
+        value, draws = float(metric.finish(mean)), metric.finish(means)
+        sizes = np.array([resampler.own_of(cut.rows) for cut in compared])
+        between = _apart(metric, value, Means(mean, means), sizes) if np.isfinite(draws).sum() > 1 else None
     left = len(grouping.slices) - len(compared)
     said = f"{left} of {len(grouping.slices)} groups left out: too small, or not known" if left else ""
     whole = Slice(grouping.column, None, n, grouping.column, reason=said)
-    units = min(resampler.own_of(cut.rows) for cut in compared)
-    return drawn(metric.facts, whole, value, draws, evidence=key, units=units)
+    return drawn(metric.facts, whole, value, draws, evidence=key, units=int(sizes.min()), reach=between)
+
+
+def _apart(metric: Metric, value: float, found: Means, units: np.ndarray) -> tuple[float, float] | None:
+    """The interval of a number that compares groups, where its file says of which deviations it is the size or, where higher is
+    better, of which deviations of logarithms it is exp(-size). found: of G groups, of columns that are 0 or 1.
+    """
+    if not {"deviations", "size"} <= set(metric.companions):
+        return None
+    known = found.draws[np.isfinite(found.draws).all(axis=(1, 2))][: enough(found.mean.size)]
+    wide = np.clip(widened(found.mean, known, units, np.ones(found.mean.shape, dtype=bool)), LOST * found.mean, 1)
+    of, draws = metric.deviations(found.mean), metric.deviations(wide)
+    quotient, size = metric.better == "higher", float(metric.size(of))
+    if not np.isclose(np.exp(-size) if quotient else size, value, rtol=0, atol=1e-9):
+        return None
+    sides = reach(metric.size, of, draws, LEVEL)
+    return back(*sides, value) if quotient else sides
 
 
 def too_few(grouping: Grouping) -> str:
@@ -142,8 +154,7 @@ def _reach(metric: Metric, mean: np.ndarray, means: np.ndarray) -> tuple[float, 
     """The interval of a number that is the size of deviations, where the metric's file says of which: one that holds at 0."""
     if not {"deviations", "size"} <= set(metric.companions):
         return None
-    deviations, size = (metric.companions[name] for name in ("deviations", "size"))
-    return reach(size, deviations(mean), deviations(means), LEVEL)
+    return reach(metric.size, metric.deviations(mean), metric.deviations(means), LEVEL)
 
 
 def _rate(metric: Metric, columns: Columns) -> bool:

@@ -21,6 +21,7 @@ from kdbench.judge.seeds import LEVEL, Z, half_widths, p_values
 ALPHA = 1 - LEVEL
 BEATS, NO, EQUIVALENT, INCONCLUSIVE, APART = "BEATS", "NO", "EQUIVALENT", "INCONCLUSIVE", "apart"
 METHOD, CHECKPOINT = "method: examples and seeds vary", "checkpoint: examples vary"
+MIXED = "a method beside one checkpoint: of the checkpoint only examples vary"
 TURNED = {BEATS: NO, NO: BEATS}
 """The verdict from the other side; the rest stay as they are."""
 CHUNK = 2048
@@ -65,7 +66,7 @@ def pairs(held: Sequence[Line], rules: Rules) -> list[dict[str, Any]]:
     apart = [not compared[x] and not math.isnan(table["p"][x]) for x in range(len(i))]
     verdict = np.where(apart, APART, verdict)
     n, seeds = needed(model.delta, model.var[:, 0], model.var[:, 1:].sum(axis=1), model.units, model.count, int(compared.sum()))
-    names = [line.contender for line in held]
+    names, several = [line.contender for line in held], np.array([np.isfinite(line.values).sum() > 1 for line in held])
     columns = {
         "delta": model.delta,
         **table,
@@ -75,7 +76,7 @@ def pairs(held: Sequence[Line], rules: Rules) -> list[dict[str, Any]]:
         **_effect(model),
         "needed_n": np.where(verdict == INCONCLUSIVE, n, math.nan),
         "needed_seeds": np.where(verdict == INCONCLUSIVE, seeds, math.nan),
-        "scope": np.where(model.count > 1, METHOD, CHECKPOINT),
+        "scope": np.where(several[i] != several[j], MIXED, np.where(model.count > 1, METHOD, CHECKPOINT)),
         "verdict": verdict,
     }
     found = [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
@@ -111,7 +112,10 @@ def _model(held: Sequence[Line], at: tuple[np.ndarray, np.ndarray], bounded: boo
     units = np.minimum(units[i], units[j])
     rates = np.array([[m if line.hits is not None else np.nan] for m, line in zip(means, held, strict=True)])
     var, df = np.zeros((len(i), 3)), np.ones((len(i), 3))
-    var[:, 0], df[:, 0] = _over_examples(held, at), np.maximum(units - 1, 1)
+    few = np.divide(
+        units, units - 1, out=np.ones(len(i)), where=units > 1
+    )  # a bootstrap of m units has (m - 1) / m of the variance
+    var[:, 0], df[:, 0] = _over_examples(held, at) * few, np.maximum(units - 1, 1)
     if bounded:  # two that never differ on n examples may differ on others: the rule of three
         low = ((1 - ((1 - LEVEL) / 2) ** (1 / np.maximum(units, 1))) / Z) ** 2
         var[:, 0] = np.where((var[:, 0] == 0) & (units > 0), low, var[:, 0])
@@ -124,15 +128,17 @@ def _model(held: Sequence[Line], at: tuple[np.ndarray, np.ndarray], bounded: boo
 
 
 def _over_examples(held: Sequence[Line], at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Bootstrap variance of the paired differences (P,): 0 where nothing was resampled on either side, NaN where on one side."""
+    """Bootstrap variance of the paired differences (P,): 0 where nothing was resampled on either side, NaN where on one side, and
+    where something was and no draw of it is defined.
+    """
     width = max(len(line.draws) for line in held)
     found = np.zeros(len(at[0]))
-    if width < 2:
+    if not width:
         return found
     draws = np.full((len(held), width), np.nan)
     for row, line in zip(draws, held, strict=True):
         row[: len(line.draws)] = line.draws
-    some = np.isfinite(draws).sum(axis=1) > 1
+    some = (np.isfinite(draws).sum(axis=1) > 1) | (np.array([line.units for line in held]) > 0)
     for start in range(0, len(found), CHUNK):
         i, j = (side[start : start + CHUNK] for side in at)
         spread = draws[i] - draws[j]

@@ -35,7 +35,8 @@ class Reading:
     """A number. value: NaN where there is none, then `status` and `reason` say why. draws (B,): its bootstrap replicates.
 
     n: examples (or timed blocks) behind it; units: how many things were resampled. kind: "rate" for a share of independent
-    yes-or-no examples, "rate difference" for a paired difference of two such shares: their draws may have no spread.
+    yes-or-no examples, "rate difference" for a paired difference of two such shares: their draws may have no spread; "certain"
+    where nothing can vary, as between one artefact under two names.
     means (d,): the sums behind a diagram; curve: the diagram itself. evidence: key of the entry. hits: the bits of a rate's
     examples, by np.packbits. reach: how far down and up an interval made for this kind of number goes, in place of the draws'.
     """
@@ -71,8 +72,26 @@ def difference(of: Reading, reference: Reading) -> Reading:
         size = min(len(of.draws), len(reference.draws))
         draws = of.draws[:size] - reference.draws[:size]
     same = of.evidence == reference.evidence != ""  # one artefact under two names: the difference is 0 for sure
-    kind = "rate difference" if of.kind == reference.kind == "rate" and not same else ""
-    return Reading(of.value - reference.value, draws, of.n, evidence=of.evidence, units=of.units, kind=kind)
+    kind = "certain" if same else "rate difference" if of.kind == reference.kind == "rate" else ""
+    reach = None if same or draws is None else _apart(of, reference)
+    return Reading(of.value - reference.value, draws, of.n, evidence=of.evidence, units=of.units, kind=kind, reach=reach)
+
+
+def _apart(of: Reading, reference: Reading) -> tuple[float, float] | None:
+    """The interval of a difference from those of its two sides, where both have one made for their kind of number (MOVER: Zou
+    and Donner 2008): down = sqrt(a^2 - 2 r a b + b^2) with a how far the first reaches down, b how far the second reaches up,
+    and r the correlation of their draws. Draws alone leave out that one side may be too large by more than the other.
+    """
+    if of.reach is None or reference.reach is None or of.draws is None or reference.draws is None:
+        return None
+    size = min(len(of.draws), len(reference.draws))
+    both = np.stack([of.draws[:size], reference.draws[:size]])
+    both = both[:, np.isfinite(both).all(axis=0)]
+    varied = both.shape[1] > 1 and bool((np.ptp(both, axis=1) > 0).all())
+    r = float(np.corrcoef(both)[0, 1]) if varied else 0.0
+    sides = ((of.reach[0], reference.reach[1]), (of.reach[1], reference.reach[0]))
+    down, up = (math.sqrt(max(a * a - 2 * r * a * b + b * b, 0.0)) for a, b in sides)
+    return down, up
 
 
 def mean(parts: Sequence[Reading]) -> Reading:

@@ -54,23 +54,30 @@ def rows(readings: Readings, about: Subject) -> Iterator[dict[str, Any]]:
         for seed, reading in sorted(of_seeds.items()):
             if seed != OVER_SEEDS:  # else a number about all seeds at once
                 yield _row(replace(place, seed=seed), {seed: reading}, beside, about)
-        yield _row(place, dict(sorted(of_seeds.items())), beside, about)
+        more = _widened(dict(sorted(of_seeds.items())), references)
+        yield _row(place, more, {**beside, **references} if beside else {}, about)
+
+
+def _widened(of_seeds: dict[int, Reading], references: Mapping[int, Reading]) -> dict[int, Reading]:
+    """One artefact beside teachers of more seeds than its own stands against all of them, as it does in the pairs."""
+    first, *others = of_seeds.values()
+    alone = bool(first.known and first.evidence) and all(r.evidence == first.evidence for r in others)
+    return dict.fromkeys(sorted({*of_seeds, *references}), first) if alone and OVER_SEEDS not in of_seeds else of_seeds
 
 
 def _row(spot: Spot, of_seeds: Mapping[int, Reading], beside: Mapping[int, Reading], about: Subject) -> dict[str, Any]:
     readings = list(of_seeds.values())
-    teachers = [beside[seed] for seed in of_seeds] if beside else []
+    teachers = [beside[seed] for seed in of_seeds] if beside and _kind(spot) != "harm" else []  # that is a difference already
     known = [r for r in readings if r.known]
     value = over(readings) if spot.seed == OVER_SEEDS else (checkpoint(readings[0]) if known else Estimate(math.nan))
     low, high = _range(spot, about)
     reference = over(teachers) if teachers and about.compared else Estimate(math.nan)
-    if _kind(spot) == "harm":  # is a difference to the teacher already
-        teachers = []
-        reference = Estimate(math.nan)
     delta = Estimate(math.nan)
     if spot.contender != "teacher" and about.compared and teachers:
-        pairs = [difference(r, t) for r, t in zip(readings, teachers, strict=True)]
+        pairs = [_pair(r, t) for r, t in zip(readings, teachers, strict=True)]
         delta = over(pairs) if spot.seed == OVER_SEEDS else checkpoint(pairs[0])
+    if about.facts.get("form") == "frame":  # nothing was resampled: the seeds alone would make an interval that is too short
+        value, delta = (replace(found, low=math.nan, high=math.nan) for found in (value, delta))
     measured = about.facts.get("form") == "measured"  # says nothing about examples
     status, reason = _status(spot, readings, 0 if measured or OVER_SEEDS in of_seeds else value.seeds)
     keys = {r.evidence for r in readings}
@@ -102,6 +109,12 @@ def _row(spot: Spot, of_seeds: Mapping[int, Reading], beside: Mapping[int, Readi
         "delta_high": delta.high,
         "evidence": keys.pop() if len(keys) == 1 else "",
     }
+
+
+def _pair(of: Reading, teacher: Reading) -> Reading:
+    """Their difference, told apart from others by both sides: one artefact beside three teachers makes three observations."""
+    found = difference(of, teacher)
+    return replace(found, evidence=f"{of.evidence} {teacher.evidence}") if of.evidence and teacher.evidence else found
 
 
 def _status(spot: Spot, readings: Sequence[Reading], checkpoints: int) -> tuple[str, str]:
@@ -158,6 +171,9 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
 
 
 def _range(spot: Spot, about: Subject) -> tuple[float | None, float | None]:
+    low, high = about.range
+    if _kind(spot) == "gap" and low is not None and high is not None:  # no two groups are farther apart than the ends
+        return 0.0, high - low
     return _RANGES.get(_kind(spot), about.range)
 
 

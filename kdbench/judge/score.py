@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from kdbench.judge.ask import Metric
 from kdbench.judge.curves import curves
 from kdbench.judge.derived import baseline, derived
 from kdbench.judge.discovery import discoveries, seats_of
-from kdbench.judge.evidence import examples, pieces
+from kdbench.judge.evidence import Examples, examples, pieces
 from kdbench.judge.gaps import HARMS, group_summaries, harms, lifts
 from kdbench.judge.measurements import measurements
 from kdbench.judge.readings import Reading, Readings, Spot
@@ -58,7 +59,7 @@ def score(metric: Metric, spec: Mapping[str, Any], entries: Mapping[str, Entry])
     else:
         about = examples(entries["data"], [] if "ood" in metric.asks else list(spec["groups"]))
         cuts = cuts_of(about, int(spec["min_group"]))
-        resampler = Resampler(len(about.ids), int(spec["resamples"]), seed_of(task), about.cluster)
+        resampler = _resampler(about, int(spec["resamples"]), seed_of(task))
         readings.update(answers(metric, held, entries, about, cuts, resampler))
         setup = {**spec["setup"], "baseline": lambda: baseline(metric, about.label, about.classes, about.positive)}
         found = [(of, readings), *derived(metric, readings, of, setup)]
@@ -68,6 +69,12 @@ def score(metric: Metric, spec: Mapping[str, Any], entries: Mapping[str, Entry])
         table = [row for about_, part in found for row in rows(part, about_)]
     headline = f"ood:{ALL}" if "ood" in metric.asks else ""
     return Scored(table, curves(metric, task, readings), replicates(readings, headline), lost)
+
+
+@lru_cache(maxsize=4)
+def _resampler(about: Examples, draws: int, seed: int) -> Resampler:
+    """One for all metrics of a task that a process judges: what it has drawn and sorted serves them all."""
+    return Resampler(len(about.ids), draws, seed, about.cluster)
 
 
 def _summaries(metric: Metric, readings: Readings, cuts: Cuts) -> list[tuple[Spot, Reading]]:

@@ -12,6 +12,7 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 from kdbench.judge.readings import Reading
 
 LEVEL = 0.95
+ROUNDING = 1e-12
 Z = 1.959963984540054
 """The normal quantile of LEVEL."""
 
@@ -39,27 +40,37 @@ def distinct(readings: Sequence[Reading]) -> list[Reading]:
 
 
 def checkpoint(reading: Reading) -> Estimate:
-    """One checkpoint: only examples vary. Percentile bootstrap (Efron 1979), moved by its bias: a calibration error, say, grows
-    under resampling, and the plain percentiles can leave out the value itself. Wilson's score interval for a share of examples,
-    which has a width even where all are right; and for two checkpoints that never differ, the rule of three.
+    """One checkpoint: only examples vary. Percentile bootstrap (Efron 1979), moved by its median bias: a calibration error, say,
+    grows under resampling, and the plain percentiles can leave out the value itself; the median, because a few far draws of a
+    fitted temperature would move the interval below 0. Wilson's score interval for a share of examples,
+    which has a width even where all are right; and for two checkpoints that never differ, the rule of three. Of few clusters or
+    blocks wider, by `stretch`; without bounds where all draws are equal.
     """
-    if reading.draws is None:
-        return Estimate(reading.value)
-    draws = reading.draws[np.isfinite(reading.draws)]
+    draws = np.empty(0) if reading.draws is None else reading.draws[np.isfinite(reading.draws)]
     if len(draws) < 2:
         return Estimate(reading.value)
     if reading.reach is not None:  # an interval made for this kind of number
         low, high = reading.value - reading.reach[0], reading.value + reading.reach[1]
+        low = 0.0 if abs(low) < ROUNDING * abs(reading.value) else low  # the same sums in another order: it reaches 0, not 1e-17
     elif reading.kind == "rate" and reading.n:
         low, high = wilson(reading.value, reading.n)
     elif reading.kind == "rate difference" and reading.n and not draws.any():
         high = 1 - ((1 - LEVEL) / 2) ** (1 / reading.n)
         low = -high
+    elif reading.kind != "certain" and (reading.units == 1 or not np.ptp(draws)):
+        return Estimate(reading.value)  # equal in every draw, as a share of 12 of 12: nothing says how far it may be off
     else:
-        bias = float(draws.mean()) - reading.value
-        low, high = (float(q) - bias for q in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+        ends = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) - np.median(draws)
+        low, high = (reading.value + float(end) * stretch(reading.units) for end in ends)
         low, high = min(low, reading.value), max(high, reading.value)
     return Estimate(reading.value, low, high)
+
+
+def stretch(units: int) -> float:
+    """How much wider than a bootstrap of that many units an interval must be: t_{m-1} / z sqrt(m / (m - 1)), what Hesterberg's
+    expanded percentiles (2015) do; 1 where the number of units is not known.
+    """
+    return -float(stdtrit(units - 1, (1 - LEVEL) / 2)) / Z * math.sqrt(units / (units - 1)) if units > 1 else 1.0
 
 
 def over(readings: Sequence[Reading]) -> Estimate:
@@ -80,10 +91,13 @@ def over(readings: Sequence[Reading]) -> Estimate:
     finite = np.empty(0) if draws is None else draws[np.isfinite(draws)]
     if len(finite) >= 2:
         error = max(float(finite.std(ddof=1)), _floor(known[0], finite))
-        parts.append((error**2, max(known[0].units - 1, 1)))
+        units = known[0].units
+        parts.append((error**2 * (units / (units - 1) if units > 1 else 1.0), max(units - 1, 1)))
     reaches = [r.reach for r in known if r.reach is not None]
     if len(reaches) == len(known):
         return _beyond(values, parts[:1], np.array(reaches))
+    if len(finite) >= 2 and not sum(v for v, _ in parts) and known[0].kind != "certain":  # equal in every draw, for every seed
+        return Estimate(float(values.mean()), seeds=len(known))
     value, half = float(values.mean()), half_width(parts)
     return Estimate(value, value - half, value + half, len(known))
 
@@ -158,7 +172,7 @@ def wilson(share: float, n: int) -> tuple[float, float]:
 
 def _floor(reading: Reading, draws: np.ndarray) -> float:
     """The least standard error to believe where all draws are equal: all right, or never different, does not mean certain."""
-    if not reading.kind or not reading.n or draws.std() > 0:
+    if reading.kind in ("", "certain") or not reading.n or draws.std() > 0:
         return 0.0
     if reading.kind == "rate":
         share = (reading.value * reading.n + 2) / (reading.n + 4)  # Agresti and Coull 1998

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from kdbench.judge.ask import Metric
+from kdbench.judge.boundary import reach
 from kdbench.judge.cases import Case
+from kdbench.judge.columns import sums
 from kdbench.judge.readings import Reading, Spot, attempt, drawn, nothing
 from kdbench.judge.resample import CELLS, Resampler
+from kdbench.judge.seeds import LEVEL
 from kdbench.judge.slices import Cuts, Slice
 from kdbench.nouns import Undefined
 
@@ -19,6 +22,8 @@ DRAWS, SHIFTED, LEAST = 300, 100, 100
 """Draws of a metric of sets: on the clean set, on shifted ones, and where the set is very large or no weights are taken."""
 WEIGHTS = 3_000_000
 """Weights that a metric of sets gets at once; larger sets get fewer draws."""
+CLASSES = 100
+"""Classes up to which a number over classes gets an interval of its own kind; with more it would take minutes."""
 OWN = ("predictions", "teacher", "features", "teacher_features")
 """Evidence about the examples themselves, row by row."""
 
@@ -51,10 +56,23 @@ def _of_set(metric: Metric, case: Case, cut: Slice, resampler: Resampler, most: 
     draws = attempt(lambda: _draws(metric, offered, (value, cut), resampler, most), case.key, cut.n)
     if isinstance(draws, Reading):
         return draws
+    between = attempt(lambda: _reach(metric, offered, cut, resampler), case.key)
     clean = not cut.name and not case.spot.shift
     curve = attempt(lambda: metric.curve(offered), case.key) if clean else None
     shown = None if isinstance(curve, Reading) else curve
-    return drawn(metric.facts, cut, value, draws, evidence=case.key, units=resampler.own_of(cut.rows), curve=shown)
+    more = {"curve": shown, "reach": None if isinstance(between, Reading) else between}
+    return drawn(metric.facts, cut, value, draws, evidence=case.key, units=resampler.own_of(cut.rows), **more)
+
+
+def _reach(metric: Metric, offered: Mapping[str, Any], cut: Slice, resampler: Resampler) -> tuple[float, float] | None:
+    """The interval of a number that is the size of deviations, with what bounds them held where it is: one that holds at 0."""
+    if "held" not in metric.companions or offered["predictions"].logits.shape[1] > CLASSES:
+        return None
+    found, draws = [], []
+    for cells in metric.held(offered):  # one at a time: of many classes all together would not fit
+        found.append(sums((cells,))[0, cells.count :] / len(cells.code))
+        draws.append(resampler.part_means((cells,), cut.rows)[:, cells.count :])
+    return reach(metric.size, np.concatenate(found), np.concatenate(draws, axis=1), LEVEL)
 
 
 def _rows(of: Any, rows: np.ndarray) -> Any:

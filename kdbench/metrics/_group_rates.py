@@ -59,6 +59,25 @@ def gap(rate: np.ndarray) -> np.ndarray:
     return np.asarray(rate.max(axis=-2) - rate.min(axis=-2))
 
 
+def spread(rate: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
+    """The rates less their mean over the groups, (..., G, C) -> (..., C, G): the deviations of which `gap` is the range. 0 for a
+    class that is not there.
+    """
+    off = np.swapaxes(rate - rate.mean(axis=-2, keepdims=True), -1, -2)
+    return off if there is None else np.asarray(np.where(there[..., None], off, 0.0))
+
+
+def spread_of_logarithms(rate: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
+    """The same of the logarithms: minus the logarithm of `quotient` is their range. Not finite where a rate is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return spread(np.log(rate), there)
+
+
+def width(off: np.ndarray) -> np.ndarray:
+    """The range over the groups of what `spread` gives, (..., C, G) -> (..., C)."""
+    return np.asarray(np.ptp(off, axis=-1))
+
+
 def quotient(rate: np.ndarray) -> np.ndarray:
     """Smallest over largest of the groups, (..., G, C) -> (..., C); NaN as in `gap`, and where all are 0."""
     if rate.shape[-2] < 2:

@@ -42,18 +42,18 @@ def over_classes(predictions: Predictions, bins: int, weights: np.ndarray | None
 def influence_over_classes(predictions: Predictions, bins: int, slope: Slope) -> np.ndarray:
     """What each example adds to the sum over the classes of a number, (n,), mean 0."""
     n = len(predictions.label)
-    found, codes = np.zeros(n), _codes(predictions, bins)
+    found, places = np.zeros(n), codes(predictions, bins)
     slopes = np.array([slope(*table) for table in _sums(predictions, bins)])  # (K, 4, M)
     used = np.asarray(slopes.any(axis=(0, 2)))
     for start in range(0, n, ROWS):
         rows = slice(start, start + ROWS)
         for k, p in enumerate(np.ascontiguousarray(predictions.probability[rows].T)):
-            code, of = codes[k, rows].astype(np.int64), slopes[k]
+            code, of = places[k, rows].astype(np.int64), slopes[k]
             found[rows] += of[0].take(code) if used[0] else 0.0
             found[rows] += of[1].take(code) * p if used[1] else 0.0
             found[rows] += of[3].take(code) * p**2 if used[3] else 0.0
     label, i = predictions.label, np.arange(n)
-    code = codes[label, i]
+    code = places[label, i]
     found += slopes[label, 2, code]
     if used[3]:
         found -= 2.0 * slopes[label, 3, code] * predictions.probability[i, label]
@@ -67,7 +67,7 @@ def per(part: np.ndarray, share: np.ndarray) -> np.ndarray:
 
 def _columns(predictions: Predictions, bins: int) -> Iterator[tuple[Parts, np.ndarray]]:
     """Of each class the four columns (n,) behind `Parts`, and the bin of each example."""
-    for k, code in enumerate(_codes(predictions, bins)):
+    for k, code in enumerate(codes(predictions, bins)):
         p = np.ascontiguousarray(predictions.probability[:, k])
         outcome = (predictions.label == k).astype(np.float64)
         yield (np.ones(len(p)), p, outcome, p * (p - 2.0 * outcome)), code
@@ -79,11 +79,11 @@ def _sums(predictions: Predictions, bins: int) -> np.ndarray:
     if name not in predictions.__dict__:
         n, classes = predictions.probability.shape
         found = np.zeros((classes, 4, bins))
-        codes = _codes(predictions, bins)
+        places = codes(predictions, bins)
         for start in range(0, n, ROWS):
             rows = slice(start, start + ROWS)
             for k, p in enumerate(np.ascontiguousarray(predictions.probability[rows].T)):
-                code = codes[k, rows].astype(np.int64)
+                code = places[k, rows].astype(np.int64)
                 mine = predictions.label[rows] == k
                 right, held = code[mine], p[mine]
                 found[k, 0] += np.bincount(code, minlength=bins)
@@ -96,17 +96,17 @@ def _sums(predictions: Predictions, bins: int) -> np.ndarray:
     return sums
 
 
-def _codes(predictions: Predictions, bins: int) -> np.ndarray:
+def codes(predictions: Predictions, bins: int) -> np.ndarray:
     """The bin of every probability, (K, n), in small integers; computed once, as above."""
     name = f"one_vs_rest_bins_{bins}"
     if name not in predictions.__dict__:
         n, classes = predictions.probability.shape
-        codes = np.empty((classes, n), dtype=np.uint8 if bins <= 256 else np.int64)
+        found = np.empty((classes, n), dtype=np.uint8 if bins <= 256 else np.int64)
         upper = upper_edges(predictions, bins)
         for start in range(0, n, ROWS):
             rows = slice(start, start + ROWS)
             for k, p in enumerate(np.ascontiguousarray(predictions.probability[rows].T)):
-                codes[k, rows] = place(p, upper)
-        predictions.__dict__[name] = codes
+                found[k, rows] = place(p, upper)
+        predictions.__dict__[name] = found
     held: np.ndarray = predictions.__dict__[name]
     return held

@@ -45,12 +45,16 @@ class Plateaus:
 
 
 def plateaus(predictions: Predictions) -> Plateaus:
-    """The examples by confidence. Raises Undefined where there is none."""
+    """The examples by confidence, kept with them: several metrics ask. Raises Undefined where there is none."""
     if not len(predictions.pred):
         raise Undefined("no examples")
-    order = predictions.by_confidence
-    confidence = predictions.confidence[order]
-    return Plateaus(order, np.flatnonzero(np.append(True, confidence[:-1] - confidence[1:] > SAME)))
+    if "plateaus" not in predictions.__dict__:
+        order = predictions.by_confidence
+        confidence = predictions.confidence[order]
+        found = Plateaus(order, np.flatnonzero(np.append(True, confidence[:-1] - confidence[1:] > SAME)))
+        predictions.__dict__["plateaus"] = found
+    kept: Plateaus = predictions.__dict__["plateaus"]
+    return kept
 
 
 def tally(on: Plateaus, values: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kdbench import Count, Predictions, metric
+from kdbench import Cells, Count, Predictions, metric
 
 from ._equal_mass import drawn, moved, table
 
@@ -39,6 +39,22 @@ def ace_nixon(predictions: Predictions, weights: np.ndarray | None = None, *, ra
 def influence(predictions: Predictions, *, ranges: Count = 15) -> np.ndarray:
     """What each example adds to the value, (n,), mean 0: through its ranges, and through the edges that its weight moves."""
     return _both(predictions, ranges)[1]
+
+
+def held(predictions: Predictions, *, ranges: Count = 15) -> Iterator[Cells]:
+    """The ranges of each class where they are, with outcome - p over the share of the range and over K R: for an interval that
+    holds at 0 too.
+    """
+    whole = predictions.logits.shape[1] * ranges
+    for p, outcome in _classes(predictions):
+        of = table(p, outcome, ranges)
+        one = np.divide(1.0, of.share * whole, out=np.zeros(ranges), where=of.share > 0).take(of.code)
+        yield Cells(of.code, ranges, ((outcome - p) * one,))
+
+
+def size(of: np.ndarray) -> np.ndarray:
+    """The number of the scaled sums of all ranges, (..., K R)."""
+    return np.asarray(np.abs(of).sum(axis=-1))
 
 
 def _both(predictions: Predictions, ranges: int) -> tuple[float, np.ndarray]:

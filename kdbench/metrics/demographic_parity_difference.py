@@ -6,7 +6,7 @@ import numpy as np
 
 from kdbench import Cells, Predictions, metric
 
-from ._group_rates import decided, gap, largest
+from ._group_rates import decided, gap, largest, spread, width
 
 
 @metric(
@@ -31,3 +31,13 @@ def demographic_parity_difference(predictions: Predictions) -> Cells:
 def finish(means: np.ndarray) -> np.ndarray:
     """From the selection rates of the groups (..., G, C), (...)."""
     return largest(gap(means))
+
+
+def deviations(means: np.ndarray) -> np.ndarray:
+    """What the number is the size of: the rates less their mean over the groups, (..., C, G)."""
+    return spread(means)
+
+
+def size(of: np.ndarray) -> np.ndarray:
+    """The largest range over the groups."""
+    return largest(width(of))

@@ -6,7 +6,7 @@ import numpy as np
 
 from kdbench import Cells, Predictions, metric
 
-from ._group_rates import decided, quotient, smallest
+from ._group_rates import decided, largest, quotient, smallest, spread_of_logarithms, width
 
 
 @metric(
@@ -32,3 +32,15 @@ def demographic_parity_ratio(predictions: Predictions) -> Cells:
 def finish(means: np.ndarray) -> np.ndarray:
     """From the selection rates of the groups (..., G, C), (...)."""
     return smallest(quotient(means))
+
+
+def deviations(means: np.ndarray) -> np.ndarray:
+    """Of which minus the logarithm of the number is the size: log rates less their mean over the groups,
+    (..., C, G).
+    """
+    return spread_of_logarithms(means)
+
+
+def size(of: np.ndarray) -> np.ndarray:
+    """The largest range over the groups."""
+    return largest(width(of))

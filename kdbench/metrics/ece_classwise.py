@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from kdbench import Count, Predictions, metric
+from kdbench import Cells, Count, Predictions, metric
 
-from ._per_class import Parts, influence_over_classes, over_classes
+from ._per_class import Parts, codes, influence_over_classes, over_classes
 
 
 @metric(
@@ -32,6 +34,19 @@ def ece_classwise(predictions: Predictions, weights: np.ndarray | None = None, *
 def influence(predictions: Predictions, *, bins: Count = 15) -> np.ndarray:
     """What each example adds to the value, (n,), mean 0."""
     return np.asarray(influence_over_classes(predictions, bins, _slope) / predictions.logits.shape[1])
+
+
+def held(predictions: Predictions, *, bins: Count = 15) -> Iterator[Cells]:
+    """The bins of each class, with (outcome - p) / K: for an interval that holds at 0 too."""
+    classes = predictions.logits.shape[1]
+    for k, code in enumerate(codes(predictions, bins)):
+        p = predictions.probability[:, k]
+        yield Cells(code.astype(np.int64), bins, (((predictions.label == k) - p) / classes,))
+
+
+def size(of: np.ndarray) -> np.ndarray:
+    """The number of the signed sums of all bins, (..., K M)."""
+    return np.asarray(np.abs(of).sum(axis=-1))
 
 
 def _number(share: np.ndarray, forecast: np.ndarray, outcome: np.ndarray, _beside: np.ndarray) -> np.ndarray:

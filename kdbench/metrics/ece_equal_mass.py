@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from kdbench import Count, Predictions, metric
+from kdbench import Cells, Count, Predictions, metric
 
 from ._equal_mass import Table, drawn, moved, table
 
@@ -38,6 +38,16 @@ def influence(predictions: Predictions, *, bins: Count = 15) -> np.ndarray:
     sign = np.sign(of.signed)
     found = sign.take(of.code) * (predictions.correct - predictions.confidence) + moved(of, sign, np.zeros(bins))
     return np.asarray(found - found.mean())
+
+
+def held(predictions: Predictions, *, bins: Count = 15) -> Iterator[Cells]:
+    """The bins where they are, with right - confidence: for an interval that holds at 0 too."""
+    yield Cells(_table(predictions, bins).code, bins, (predictions.correct - predictions.confidence,))
+
+
+def size(of: np.ndarray) -> np.ndarray:
+    """The number of signed sums (..., M)."""
+    return np.asarray(np.abs(of).sum(axis=-1))
 
 
 def curve(predictions: Predictions, *, bins: Count = 15) -> Mapping[str, str | np.ndarray]:

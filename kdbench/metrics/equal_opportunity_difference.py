@@ -6,7 +6,7 @@ import numpy as np
 
 from kdbench import Cells, Predictions, metric
 
-from ._group_rates import confusion, gap, largest, rates
+from ._group_rates import confusion, gap, largest, rates, spread, width
 
 
 @metric(
@@ -32,3 +32,14 @@ def finish(means: np.ndarray) -> np.ndarray:
     """From the shares of the cells within groups (..., G, d), (...)."""
     true, _, there = rates(means)
     return largest(gap(true), there)
+
+
+def deviations(means: np.ndarray) -> np.ndarray:
+    """What the number is the size of: the true positive rates less their mean over the groups, (..., C, G)."""
+    true, _, there = rates(means)
+    return spread(true, there)
+
+
+def size(of: np.ndarray) -> np.ndarray:
+    """The largest range over the groups."""
+    return largest(width(of))

@@ -6,7 +6,7 @@ import numpy as np
 
 from kdbench import Cells, Predictions, metric
 
-from ._group_rates import confusion, quotient, rates, smallest
+from ._group_rates import confusion, largest, quotient, rates, smallest, spread_of_logarithms, width
 
 
 @metric(
@@ -33,3 +33,16 @@ def finish(means: np.ndarray) -> np.ndarray:
     """From the shares of the cells within groups (..., G, d), (...)."""
     true, _, there = rates(means)
     return smallest(quotient(true), there)
+
+
+def deviations(means: np.ndarray) -> np.ndarray:
+    """Of which minus the logarithm of the number is the size: log true positive rates less their mean over the groups,
+    (..., C, G).
+    """
+    true, _, there = rates(means)
+    return spread_of_logarithms(true, there)
+
+
+def size(of: np.ndarray) -> np.ndarray:
+    """The largest range over the groups."""
+    return largest(width(of))

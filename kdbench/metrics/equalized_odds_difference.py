@@ -8,7 +8,7 @@ import numpy as np
 
 from kdbench import Cells, Predictions, metric
 
-from ._group_rates import confusion, gap, largest, rates
+from ._group_rates import confusion, gap, largest, rates, spread, width
 
 
 @metric(
@@ -37,3 +37,15 @@ def finish(means: np.ndarray, *, agg: Literal["worst_case", "mean"] = "worst_cas
     true, false, there = rates(means)
     both = np.stack([gap(true), gap(false)])
     return largest(both.max(axis=0) if agg == "worst_case" else both.mean(axis=0), there)
+
+
+def deviations(means: np.ndarray) -> np.ndarray:
+    """What the number is the size of: both rates less their mean over the groups, (..., 2, C, G)."""
+    true, false, there = rates(means)
+    return np.stack([spread(true, there), spread(false, there)], axis=-3)
+
+
+def size(of: np.ndarray, *, agg: Literal["worst_case", "mean"] = "worst_case") -> np.ndarray:
+    """The largest over the classes, of the larger of the two ranges or of their mean."""
+    both = width(of)
+    return largest(both.max(axis=-2) if agg == "worst_case" else both.mean(axis=-2))

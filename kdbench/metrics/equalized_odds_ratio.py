@@ -8,7 +8,7 @@ import numpy as np
 
 from kdbench import Cells, Predictions, metric
 
-from ._group_rates import confusion, quotient, rates, smallest
+from ._group_rates import confusion, largest, quotient, rates, smallest, spread_of_logarithms, width
 
 
 @metric(
@@ -37,3 +37,16 @@ def finish(means: np.ndarray, *, agg: Literal["worst_case", "mean"] = "worst_cas
     true, false, there = rates(means)
     both = np.stack([quotient(true), quotient(false)])
     return smallest(both.min(axis=0) if agg == "worst_case" else both.mean(axis=0), there)
+
+
+def deviations(means: np.ndarray) -> np.ndarray:
+    """Of which minus the logarithm of the number is the size: the logarithms of both rates less their mean over the groups,
+    (..., 2, C, G).
+    """
+    true, false, there = rates(means)
+    return np.stack([spread_of_logarithms(true, there), spread_of_logarithms(false, there)], axis=-3)
+
+
+def size(of: np.ndarray, *, agg: Literal["worst_case", "mean"] = "worst_case") -> np.ndarray:
+    """The largest range over both rates and the classes; that of the mean of two ratios is no size, and is NaN."""
+    return largest(width(of).max(axis=-2)) if agg == "worst_case" else np.full(of.shape[:-3], np.nan)

@@ -56,3 +56,24 @@ def _root(count: np.ndarray, confidence: np.ndarray, right: np.ndarray) -> np.nd
     total = np.where(enough, count * square, 0.0).sum(axis=1)
     n = np.where(enough.any(axis=1), count.sum(axis=1), np.nan)
     return np.asarray(np.sqrt(np.maximum(total / n, 0.0)))
+
+
+def influence(predictions: Predictions, *, bins: Count = 15) -> np.ndarray | None:
+    """The slope of the number for the weight of each of n examples, times n; None within 4 standard errors of the clip at 0."""
+    n = len(predictions.pred)
+    code, right = place(predictions.confidence, upper_edges(predictions, bins)), predictions.correct.astype(np.float64)
+    sums = [np.bincount(code, weights=w, minlength=bins) for w in (None, predictions.confidence, right)]
+    count, confidence, hits = (np.where(sums[0] > 1, s, np.nan) for s in sums)
+    gap, accuracy = (confidence - hits) / count, hits / count
+    chance = accuracy * (1 - accuracy) / (count - 1)
+    value = np.nansum(count / n * (gap**2 - chance))
+    slope = gap**2 - chance - value  # of the share of a bin; then of its mean gap, and of what chance adds
+    moved = 2 * gap[code] * (predictions.confidence - right - gap[code])
+    added = (1 - 2 * accuracy[code]) * (right - accuracy[code]) / (count[code] - 1) - chance[code] * count[code] / (
+        count[code] - 1
+    )
+    found = np.nan_to_num(slope[code] + moved - added, nan=-value)
+    if value <= 4 * found.std() / np.sqrt(n):
+        return None
+    found -= found.mean()
+    return np.asarray(found / (2 * np.sqrt(value)))

@@ -20,7 +20,8 @@ PROCESSES = 2
 def judging(suite: Suite, plan: Plan, plugins: Plugins, has: Callable[[str], bool]) -> tuple[Job, ...]:
     """The judge jobs. `has` says which evidence exists; what failed is left out here and gets its reason on the board."""
     folder = Path(kdbench.judge.__file__).parent
-    judge_code = keys.sources([*folder.rglob("*.py"), folder.parent / "stages" / "judge.py"])
+    beside = [folder.parent / "stages" / "judge.py", folder.parent / "nouns" / "predictions.py"]  # confidences are made there
+    judge_code = keys.sources([*folder.rglob("*.py"), *beside])
     there = [cell for cell in plan.cells if cell.key and has(cell.key)]
     samples = {task.name: _samples(task, plan) for task in suite.tasks}
     made = {task.name: setup(suite, task, plan, plugins) for task in suite.tasks}

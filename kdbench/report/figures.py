@@ -94,8 +94,8 @@ def look(names: Sequence[str], channel: str, seen: Container[str] | None = None)
 
 def axis(unit: str) -> Spec:
     """How the numbers of a unit stand along an axis."""
-    if unit == "fraction":
-        return {"format": "~%"}
+    if unit == "fraction":  # the room above 100 % carries no label
+        return {"format": "~%", "labelExpr": "datum.value > 1.0001 ? '' : datum.label"}
     if unit == "ratio":
         return {"format": "~g", "labelExpr": "datum.label ? datum.label + '\u00d7' : ''"}
     return {"format": "~g" if unit in ("nats", "logits", "score") else "~s"}

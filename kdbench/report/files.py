@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TABLES = ("standings", "pairs", "pareto", "datasets", "parity", "discoveries", "gates")
 """The tables of the board that standings.json holds, one object a row."""
+LONG = ("convention", "evidence")
+"""Columns of the scores that scores.csv leaves out."""
 _FORMULA = re.compile(r"^(?:[\t\r]|[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _NUMBER = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -35,12 +37,23 @@ def write_all(board: Board, folder: Path, plugins: Plugins) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     scores = plain_text(board.scores)
     replace(folder / "scores.parquet", as_parquet(scores))
-    replace(folder / "scores.csv", as_csv(scores).encode())
+    replace(folder / "scores.csv", as_csv(brief(scores)).encode())
     replace(folder / "standings.json", as_json(board).encode())
     replace(folder / "suite.resolved.yaml", resolved(board.suite).encode())
     index = folder / "index.html"
     replace(index, page(board, plugins).encode("utf-8", "replace"))
     return index
+
+
+def brief(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rows and columns of scores.csv: a third of the text of all of them, which are in scores.parquet.
+
+    Without the long texts (`convention`, which standings.json holds once for each metric, and `evidence`), and of single seeds
+    without what follows from other rows (gap, ratio, worst group, harm) or never was (not applicable).
+    """
+    single = scores["seed"] != -1
+    rest = scores["slice"].str.contains(":(?:gap|ratio|worst|harm|lift)$") | (scores["status"] == "not applicable")
+    return scores.loc[~(single & rest), [c for c in scores.columns if c not in LONG]]
 
 
 def plain_text(frame: pd.DataFrame) -> pd.DataFrame:
@@ -89,10 +102,17 @@ def as_json(board: Board) -> str:
     body = {
         "suite": board.suite.name,
         "warnings": warnings,
+        "metrics": _records(_metrics(board.scores)),
         **parts,
         "tables": tables(board.standings, board.scores, board.pairs),
     }
     return json.dumps(body, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _metrics(scores: pd.DataFrame) -> pd.DataFrame:
+    """What each metric of each task means: a line of scores.csv has its name and version only."""
+    whole = scores[scores["slice"] == ""]
+    return whole.drop_duplicates(["task", "metric"])[["task", "metric", "title", "version", "unit", "better", "convention"]]
 
 
 def resolved(suite: Suite) -> str:

@@ -20,6 +20,7 @@ from kdbench.report.pick import (
     over_seeds,
     place,
     short,
+    stating,
     titled,
     views,
     why_apart,
@@ -74,10 +75,12 @@ def against_teacher(row: object, unit: str = "") -> tuple[str, str, str]:
     if math.isnan(delta):
         return "", "", ""
     text = difference(delta, unit or getattr(row, "unit", "fraction"))
-    if better == "none":
-        return text, "different", "level"
+    if math.isnan(low) or math.isnan(high):
+        return text, "without an interval", "level"
     if not (low > 0 or high < 0):
         return f"\u2248 {text}", "not separable", "level"
+    if better == "none":
+        return text, "different", "level"
     good = (delta > 0) == (better == "higher")
     return (f"\u25b2 {text}", "better", "good") if good else (f"\u25bc {text}", "worse", "bad")
 
@@ -88,13 +91,16 @@ def name_cell(name: object, small: str = "") -> Cell:
     return Cell(shown, None, small, tip=clean(name) if shown != clean(name) else "")
 
 
+COST = ("latency", "memory", "compute", "size", "cost")
+"""Axes of what is paid: their numbers stand beside the teacher's as a share of them."""
 KEY = ("metric", "shift", "severity", "slice")
 
 
-def by_contender(view: View, rows: pd.DataFrame, caption: str, head: Callable[[Any], str] = titled) -> Markup:
+def by_contender(view: View, rows: pd.DataFrame, caption: str, head: Callable[[Any], str] = titled, *, none: str = "") -> Markup:
     """A table of numbers: a line for each contender, a column for each metric (and shift, severity, slice) of `rows`.
 
-    head: the title of a column, from one of its rows; its convention is the hover. "" where there are no rows.
+    head: the title of a column, from one of its rows; its convention is the hover; none: what stands for a row that is not
+    there, else that it was not measured. "" where there are no rows.
     """
     columns, held = [Column("Contender", number=False)], []
     for _, part in rows.groupby(list(KEY), sort=False):
@@ -104,16 +110,25 @@ def by_contender(view: View, rows: pd.DataFrame, caption: str, head: Callable[[A
     out = []
     for name, label in short(view.scores, 40).items():
         if any(name in of for of in held):
-            cells = [cell_of(of.get(name)) for of in held]
+            cells = [Cell(none) if none and name not in of else cell_of(of.get(name)) for of in held]
             out.append(Row([Cell(label), *cells], pinned=name == "teacher"))
     return grid(columns, out, f"{caption}: {view.task} on {view.target or 'all targets'}") if out else Markup("")
 
 
 def cell_of(row: Any) -> Cell:
-    """The cell of one row of the scores, with its difference to the teacher; of no row, that it was not measured."""
+    """The cell of one row of the scores, with its difference to the teacher; of no row, that it was not measured.
+
+    Of what is paid (latency, memory, size, ...) the share of the teacher's; of the training record nothing beside it.
+    """
     if row is None:
         return absent(None)
-    return value_cell(row, delta=("", "", "") if row.contender == "teacher" else against_teacher(row))
+    if row.contender == "teacher" or row.axis in ("export", "training"):
+        return value_cell(row)
+    if row.axis in COST:
+        share = row.value / row.teacher if row.teacher and row.unit != "ratio" else math.nan
+        said = number(share, "ratio")
+        return value_cell(row, delta=(said, "the teacher's", "level") if said else ("", "", ""))
+    return value_cell(row, delta=against_teacher(row))
 
 
 def of_view(table: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -136,5 +151,5 @@ __all__ = [
     "box", "by_contender", "cell_of", "clean", "contenders", "count", "derived", "difference", "dots", "each", "escape",
     "facing", "figure", "fold", "grid", "how", "interval", "labels", "lines", "look", "measured", "missing", "name_cell",
     "note", "number", "of_view", "over_seeds", "panels", "place", "plain", "plural", "ranks", "series", "short", "stated",
-    "tip_title", "titled", "told", "unit_title", "value_cell", "values", "views", "why_apart",
+    "stating", "tip_title", "titled", "told", "unit_title", "value_cell", "values", "views", "why_apart",
 ]  # fmt: skip

@@ -91,11 +91,24 @@ def titled(row: object) -> str:
     metric, title = str(getattr(row, "metric", "")), str(getattr(row, "title", "") or "")
     if "{" not in metric or not title:
         return title or metric
-    if title.endswith(")") and "{of=" in metric:  # derived from a metric that the title names already
-        return title
+    base = metric.partition("{base=")[2].split(",")[0].rstrip("}")
+    if (title.endswith(")") and "{of=" in metric) or (base and f"/ {base}" in title):
+        return title  # derived from a metric, or relative to a contender, that the title names already
     params = metric.split("{", 1)[1].rstrip("}").split(",")
     said = ", ".join(p.split("=", 1)[-1] if len(params) == 1 and not p[-1:].isdigit() else p for p in params)
     return f"{title} ({said})"
+
+
+def stating(row: object) -> str:
+    """The title with the values of all parameters, those by default too: a coverage at risk says at which risk."""
+    title, said = getattr(row, "title", "") or getattr(row, "metric", ""), parameters(getattr(row, "convention", ""))
+    return f"{title} ({said})" if said else titled(row)
+
+
+def parameters(convention: object) -> str:
+    """The parameters with which a convention begins, `bins=15`; "" where there are none, or too many for a heading."""
+    first = str(convention).split(";")[0]
+    return first if re.fullmatch(r"\w+=[^;=]+(, \w+=[^;=]+)*", first) and len(first) < 40 else ""
 
 
 def facing(pairs: pd.DataFrame) -> pd.DataFrame:

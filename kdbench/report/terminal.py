@@ -8,6 +8,8 @@ from typing import Any
 
 WORDS = {"rank", "contender", "verdict", "metric", "a", "b", "remark", ""}
 """Heads of columns that are set to the left; all others hold numbers."""
+SPARE = ("", "remark")
+"""Heads of columns that are not drawn where they are empty."""
 
 
 def show(tables: Sequence[Mapping[str, Any]], console: Any = None) -> None:
@@ -36,11 +38,12 @@ def _drawn(table: Mapping[str, Any]) -> Any:
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    out = Table(
-        title=Text(table["title"]), title_justify="left", header_style="bold", caption=Text("* the paired interval excludes 0")
-    )
-    for head in table["heads"]:
+    starred = any(cell.endswith(" *") for row in table["rows"] for cell in row)
+    caption = Text("* the paired interval excludes 0") if starred else None
+    out = Table(title=Text(table["title"]), title_justify="left", header_style="bold", caption=caption)
+    kept = [i for i, head in enumerate(table["heads"]) if head not in SPARE or any(row[i] for row in table["rows"])]
+    for head in (table["heads"][i] for i in kept):
         out.add_column(Text(head), justify="left" if head in WORDS else "right", overflow="fold")
     for row in table["rows"]:
-        out.add_row(*(Text(cell) for cell in row), style="dim" if row[1] == "teacher" else "")
+        out.add_row(*(Text(row[i]) for i in kept), style="dim" if row[1] == "teacher" else "")
     return out

@@ -47,7 +47,7 @@ def number(value: object, unit: str = "") -> str:
     unit, scale = _BASE.get(unit, (unit, 1.0))
     value = value * scale
     if unit == "fraction":
-        return f"{_fixed(100 * value, 1)}\u202f%"
+        return f"{_percent(100 * value)}\u202f%"
     if unit == "ratio":
         return f"{_digits(value)}{TIMES}"
     if unit == "s":
@@ -69,7 +69,8 @@ def interval(low: object, high: object, unit: str = "") -> str:
     if not all(ends) or ends[0] == ends[1]:
         return ""
     (first, one), (last, two) = (_split(end) for end in ends)
-    return f"{first}{RANGE}{last}{two}" if one == two and not last.startswith(MINUS) else f"{ends[0]} to {ends[1]}"
+    signed = any(end.startswith(MINUS) for end in (first, last))  # a dash beside a minus cannot be read
+    return f"{first}{RANGE}{last}{two}" if one == two and not signed else f"{ends[0]} to {ends[1]}"
 
 
 def stated(value: object, low: object, high: object, unit: str = "") -> str:
@@ -84,7 +85,7 @@ def difference(value: object, unit: str = "") -> str:
         return ""
     sign = "+" if value > 0 else "" if value < 0 else "\u00b1"
     if unit == "fraction":
-        return f"{sign}{_fixed(100 * value, 1)}\u202fpp"
+        return f"{sign}{_percent(100 * value)}\u202fpp"
     return sign + number(value, unit)
 
 
@@ -112,6 +113,13 @@ def ranks(low: object, high: object) -> str:
 def _fixed(value: float, digits: int) -> str:
     text = f"{value:.{digits}f}"
     return (text[1:] if text.strip("-0.") == "" and text[0] == "-" else text).replace("-", MINUS)
+
+
+def _percent(value: float) -> str:
+    """One digit behind the point; two that count where that would show a small number as 0.0."""
+    if 5e-4 <= abs(value) < 0.05:
+        return _fixed(value, 1 - math.floor(math.log10(abs(value))))
+    return _fixed(value, 1)
 
 
 def _digits(value: float) -> str:

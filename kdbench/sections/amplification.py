@@ -12,7 +12,8 @@ from ._slices import Column, columns, tucked
 
 HOW = (
     "A gap is the difference between the best and the worst served group. Widened and narrowed are said only where the paired "
-    "interval of the change against the teacher excludes 0; the intervals are not corrected for how many gaps there are."
+    "interval of the change against the teacher excludes 0; the intervals are not corrected for how many gaps there are, so "
+    "one in twenty may look changed by chance."
 )
 HARM = (
     "Harm: what a group lost against the teacher beyond what everybody lost; above 0 the group is harmed. Weighted by group "
@@ -38,9 +39,11 @@ def _draw(view: Any, most: int) -> str:
         every = pd.concat([column.of("gap"), column.of("")])
         every = every[(every["contender"] != "teacher") & every["delta"].notna()]
         main = every["metric"].isin(wanted) | (every["slice"] == column.name)
-        changes, others = every[main], _said(every[~main], view)
+        others, same = _said(every[~main], view), _alike(every[main], column.name)
+        changes = every[main & ~pd.Series(list(zip(every["metric"], every["slice"], strict=True)), every.index).isin(list(same))]
         harm = kit.measured(column.by_group("harm"))
-        parts = [_said(changes, view) or _none(changes), _pictures(view, column, changes), _table(view, column, changes)]
+        parts = [_said(changes, view) or _none(changes), _pictures(view, column, every[main]), _table(view, column, changes)]
+        parts += [kit.note(f"{names}: the same numbers as {name}.") for name, names in _turned(same).items()]
         parts += [kit.fold("Gaps of other metrics that changed", others) if others else ""]
         parts += [_groups(view, column, harm[harm["metric"] == view.primary], ("harm", HARM), most)]
         parts += [_groups(view, column, kit.measured(column.by_group("lift")), ("lift", LIFT), most)]
@@ -51,9 +54,37 @@ def _draw(view: Any, most: int) -> str:
     return "".join(out)
 
 
+def _alike(rows: pd.DataFrame, column: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """(metric, slice) whose numbers are those of another one, with its own title and the other's: the gap of the selection rate
+    is the demographic parity difference. Kept is what has an interval, and of those the metric that compares groups itself.
+    """
+    found = [(str(metric), str(piece), part) for (metric, piece), part in rows.groupby(["metric", "slice"], sort=False)]
+    found.sort(key=lambda one: (bool(one[2]["delta_low"].isna().all()), one[1] != column))
+    seen: dict[tuple[Any, ...], str] = {}
+    same: dict[tuple[str, str], tuple[str, str]] = {}
+    for metric, piece, part in found:
+        key = tuple((r.contender, round(float(r.value), 9), round(float(r.delta), 9)) for r in kit.each(part))
+        title = kit.clean(kit.titled(next(kit.each(part))), 60) + (", gap" if piece.endswith(":gap") else "")
+        if key in seen:
+            same[metric, piece] = (title, seen[key])
+        else:
+            seen[key] = title
+    return same
+
+
+def _turned(same: dict[tuple[str, str], tuple[str, str]]) -> dict[str, str]:
+    """Title of the numbers that stay -> the titles of those that say the same."""
+    out: dict[str, list[str]] = {}
+    for title, kept in same.values():
+        out.setdefault(kept, []).append(title)
+    return {kept: "; ".join(titles) for kept, titles in out.items()}
+
+
 def _word(row: Any) -> tuple[str, str]:
     """(widened, narrowed or not separable; class of the style sheet). A ratio is the more equal the higher it is."""
     low, high = (-row.delta_high, -row.delta_low) if row.better == "higher" else (row.delta_low, row.delta_high)
+    if low != low or high != high:
+        return "without an interval", "level"
     return ("widened", "bad") if low > 0 else ("narrowed", "good") if high < 0 else ("not separable", "level")
 
 
@@ -64,7 +95,7 @@ def _said(changes: pd.DataFrame, view: Any) -> Any:
         found: dict[str, list[str]] = {}
         for row in kit.each(part):
             found.setdefault(_word(row)[0], []).append(f"{label[row.contender]} ({kit.difference(row.delta, row.unit)})")
-        if set(found) - {"not separable"}:
+        if {"widened", "narrowed"} & set(found):
             name = kit.titled(next(kit.each(part))) or metric
             said = [f"{word} by {', '.join(found[word])}" for word in ("widened", "narrowed") if word in found]
             more = f"; not separable for {len(found['not separable'])}" if "not separable" in found else ""
@@ -75,7 +106,9 @@ def _said(changes: pd.DataFrame, view: Any) -> Any:
 
 
 def _none(changes: pd.DataFrame) -> Any:
-    return kit.note("No change of a gap against the teacher is separable from 0.") if len(changes) else ""
+    known = changes["delta_low"].notna().any()
+    said = "No change of a gap against the teacher is separable from 0." if known else "These gaps have no intervals."
+    return kit.note(said) if len(changes) else ""
 
 
 def _pictures(view: Any, column: Column, changes: pd.DataFrame) -> str:
@@ -96,7 +129,9 @@ def _picture(view: Any, column: Column, rows: pd.DataFrame) -> Any:
         "value": rows["delta"], "low": rows["delta_low"], "high": rows["delta_high"],
         "shown": [f"{kit.difference(r.delta, unit)} ({_between(r, unit)}), {_word(r)[0]}" for r in kit.each(rows)],
     })  # fmt: skip
-    points = {"labelExpr": "format(datum.value * 100, '+~g') + ' pp'"} if unit == "fraction" else kit.axis(unit)
+    points = (
+        {"labelExpr": "(datum.value ? format(datum.value * 100, '+~g') : '0') + ' pp'"} if unit == "fraction" else kit.axis(unit)
+    )
     ticks, room = {**points, "tickCount": 6}, {"padding": 12}
     x = {"type": "quantitative", "title": "Change against the teacher", "axis": ticks, "scale": room}
     spec = kit.dots(frame, list(label.values()), x)
@@ -108,7 +143,8 @@ def _picture(view: Any, column: Column, rows: pd.DataFrame) -> Any:
 
 
 def _between(row: Any, unit: str) -> str:
-    return f"{kit.difference(row.delta_low, unit)} to {kit.difference(row.delta_high, unit)}"
+    ends = kit.difference(row.delta_low, unit), kit.difference(row.delta_high, unit)
+    return " to ".join(ends) if all(ends) else ""
 
 
 def _table(view: Any, column: Column, changes: pd.DataFrame) -> Any:

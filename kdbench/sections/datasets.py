@@ -10,8 +10,8 @@ from kdbench import kit, section
 
 GREY = "#8a8f98"
 HOW = (
-    "Contenders by their mean rank over the tasks (1 is best). A grey bar spans contenders that are not separable from each "
-    "other with this many tasks."
+    "Contenders by their mean rank over the tasks (1 is best). Where a test was possible, a grey bar spans contenders that are "
+    "not separable from each other with this many tasks."
 )
 
 
@@ -44,11 +44,13 @@ def _draw(part: pd.DataFrame, label: dict[str, str]) -> Any:
 
 def _why(part: pd.DataFrame) -> list[str]:
     """Why contenders were not tested: said once where it is the same for all, else with their names."""
-    reasons = [r for r in part["reason"] if r]
-    if len(set(reasons)) == 1 and len(reasons) == len(part):
-        return [f"{kit.clean(reasons[0], 300)}."]
-    lost = part[part["reason"] != ""]
-    return [f"{kit.clean(r.contender, 40)}: {kit.clean(r.reason, 200)}." for r in kit.each(lost.iloc[:8])]
+    said = []
+    for reason, lost in part[part["reason"] != ""].groupby("reason", sort=False):
+        text = kit.clean(reason, 300)
+        text = f"Not tested: {text.removeprefix('undefined: ')}" if text.startswith("undefined: ") else text
+        names = "" if len(lost) == len(part) else f"{', '.join(kit.clean(n, 40) for n in lost['contender'])}: "
+        said.append(f"{names}{text}.")
+    return said[:8]
 
 
 def _cliques(ok: pd.DataFrame) -> list[list[str]]:
@@ -68,12 +70,19 @@ def _figure(ok: pd.DataFrame, cliques: list[list[str]], cd: float) -> Any:
         bars.append({"who": "critical difference", "x1": 1.0, "x2": 1.0 + cd})
     shown = pd.DataFrame({"Contender": ok["who"], "Mean rank": ok["mean_rank"]})
     shown["Mean win rate"] = ok["win_rate"]
-    shown["Not separable from"] = [", ".join(dict.fromkeys(n for c in cliques if w in c for n in c if n != w)) for w in ok["who"]]
-    says = f"Mean ranks of {len(ok)} contenders, from {shown['Contender'].iloc[0]} (best) to {shown['Contender'].iloc[-1]}; " + (
-        f"{kit.plural(len(cliques), 'group')} not separable." if cliques else "no group is inseparable."
-    )
-    title = "Critical difference diagram: mean rank over the tasks, left is better"
+    tested = bool(cliques) or cd == cd or bool((ok["reason"] == "").all())
+    if tested:
+        shown["Not separable from"] = _apart(ok, cliques)
+    says = f"Mean ranks of {len(ok)} contenders, from {shown['Contender'].iloc[0]} (best) to {shown['Contender'].iloc[-1]}"
+    says += f"; {kit.plural(len(cliques), 'group')} not separable." if cliques else "; all are separable." if tested else "."
+    title = "Critical difference diagram: m" if tested else "M"
+    title += "ean rank over the tasks, left is better" + ("" if tested else " (not tested)")
     return kit.figure(_spec(ok, bars), title, says, shown, {"Mean win rate": "fraction"}, open_table=True)
+
+
+def _apart(ok: pd.DataFrame, cliques: list[list[str]]) -> list[str]:
+    """Of each contender those that it is not separable from."""
+    return [", ".join(dict.fromkeys(n for c in cliques if w in c for n in c if n != w)) or "\u2013" for w in ok["who"]]
 
 
 def _spec(ok: pd.DataFrame, bars: list[dict[str, Any]]) -> Any:

@@ -10,8 +10,10 @@ from kdbench import kit, section
 
 HOW = (
     "Parts of the test rows in which a contender falls furthest behind the teacher. They were searched for in one half of the "
-    "rows; the numbers are from the other half."
+    "rows; the numbers are from the other half, and only a slice whose loss shows there again counts as confirmed."
 )
+
+LEVEL = 0.05
 
 
 @section(title="Where it loses most", order=70)
@@ -30,23 +32,38 @@ def _draw(view: Any, discoveries: pd.DataFrame) -> str:
     main = view.rows(metric=view.primary)
     unit = str(main["unit"].iloc[0]) if len(main) else "fraction"
     lower = len(main) > 0 and main["better"].iloc[0] == "lower"
-    sure = (of["delta_low"] > 0) if lower else (of["delta_high"] < 0)
-    of = of.assign(sure=~sure).sort_values(["sure", "delta"], ascending=[True, not lower], kind="stable")
+    of = of.sort_values("delta", ascending=not lower, kind="stable")
+    sure = ((of["delta_low"] > 0) if lower else (of["delta_high"] < 0)) & ~(of["p_holm"] >= LEVEL)
+    found, rest = of[sure], of[~sure]
+    many = kit.plural(len(of), "candidate slice")
+    said = (
+        f"{len(found)} of {many} confirmed." if len(found) else f"None of {many} was confirmed: no loss shows in the other half."
+    )
+    parts = [kit.note(said)]
+    parts += [_table(view, found, (unit, lower), "confirmed")] if len(found) else []
+    parts += (
+        [kit.fold("Candidates that were not confirmed", str(_table(view, rest, (unit, lower), "not confirmed")))]
+        if len(rest)
+        else []
+    )
+    return "".join(map(str, parts))
+
+
+def _table(view: Any, of: pd.DataFrame, way: tuple[str, bool], what: str) -> Any:
+    """A line for each slice. way: unit, and whether lower is better; what: ends the caption."""
     label = kit.short(view.scores, 30)
-    found = list(dict.fromkeys(str(kit.told(r, "found_on")) for r in kit.each(of)))
-    heads = [
-        ("Slice", False),
-        ("Contender", False),
-        ("n", True),
-        ("Contender's", True),
-        ("Teacher's", True),
-        ("Difference", True),
+    searched: dict[str, list[str]] = {}
+    for row in kit.each(of):
+        searched.setdefault(str(kit.told(row, "found_on")), []).append(label.get(str(row.contender), str(row.contender)))
+    found = [
+        f"{where} ({', '.join(dict.fromkeys(who))})" if len(searched) > 1 else where for where, who in searched.items() if where
     ]
-    heads += [("p, corrected", True), *([("Searched", False)] if len(found) > 1 else [])]
-    rows = [kit.Row(_cells(row, label, unit, lower)[: len(heads)]) for row in kit.each(of)]
+    heads = [("Slice", False), ("Contender", False), ("n", True), ("Contender's", True), ("Teacher's", True)]
+    heads += [("Difference", True), ("p, corrected", True)]
+    rows = [kit.Row(_cells(row, label, *way)) for row in kit.each(of)]
     columns = [kit.Column(title, number=number) for title, number in heads]
-    where = kit.note(f"Searched: {found[0]}.") if len(found) == 1 and found[0] else ""
-    table = kit.grid(columns, rows, f"Slices of {view.task} on {view.target}", tools="slices" if len(rows) > 8 else "")
+    where = kit.note(f"Searched: {'; '.join(kit.clean(f, 100) for f in found if f)}.") if any(found) else ""
+    table = kit.grid(columns, rows, f"Slices of {view.task} on {view.target}: {what}", tools="slices" if len(rows) > 8 else "")
     return str(table) + str(where)
 
 
@@ -63,7 +80,6 @@ def _cells(row: Any, label: dict[str, str], unit: str, lower: bool) -> list[Any]
         *(_value(float(kit.told(row, n, float("nan"))), unit) for n in ("value", "teacher")),
         kit.Cell(kit.difference(float(row.delta), unit), round(float(row.delta), 7), ends, word, "", kind),
         kit.Cell("< 0.0001" if p < 0.0001 else kit.number(p) or "\u2013", None if p != p else float(f"{p:.6g}")),
-        kit.Cell(kit.clean(kit.told(row, "found_on"), 60)),
     ]
 
 

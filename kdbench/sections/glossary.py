@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from kdbench import kit, section
 
 HOW = "Many metrics share a name between tools. These are the definitions used here; unlike definitions never share a column."
+BASE = re.compile(r"; of ([^:;]+): .*$")
 WAYS = {"higher": "higher", "lower": "lower", "none": "neither"}
 
 
@@ -32,6 +34,8 @@ def glossary(scores: pd.DataFrame, metrics: Mapping[str, Mapping[str, Any]]) -> 
 
 def _row(row: Any, facts: Mapping[str, Any]) -> list[Any]:
     equation, convention = str(facts.get("equation") or ""), str(row.convention or "")
+    if not facts:  # derived from a metric that has a line of its own
+        convention = BASE.sub(r"; of \1", convention)
     low, high = (facts.get(end) for end in ("low", "high"))
     ends = "" if low is None and high is None else f"{_end(low, 'below 0')} to {_end(high, 'any')}"
     return [

@@ -8,6 +8,11 @@ import pandas as pd
 
 from kdbench import kit, section
 
+HOW = (
+    "Each tick is one block, in which the contender and the teacher were timed in turns; left of 1 the contender is faster. The "
+    "teacher's own line is a copy of it against itself: as far as that is off 1, no ratio can be trusted."
+)
+
 
 @section(title="Latency", order=80)
 def latency(scores: pd.DataFrame, standings: pd.DataFrame, timings: pd.DataFrame, *, blocks: int = 120) -> str:
@@ -15,7 +20,8 @@ def latency(scores: pd.DataFrame, standings: pd.DataFrame, timings: pd.DataFrame
 
     blocks: at most so many blocks of a row are drawn, evenly chosen.
     """
-    return str(kit.panels(scores, standings, lambda view: _draw(view, timings, blocks), "No timing was made here."))
+    drawn = kit.panels(scores, standings, lambda view: _draw(view, timings, blocks), "No timing was made here.")
+    return str(kit.how(HOW) + drawn) if drawn else ""
 
 
 def _draw(view: Any, timings: pd.DataFrame, blocks: int) -> str:
@@ -45,21 +51,28 @@ def _numbers(view: Any, of: pd.DataFrame, order: list[str]) -> pd.DataFrame:
         if row is not None and ratio in ("ok", "noisy", "partial"):
             ratio = kit.stated(row.value, row.low, row.high, row.unit)
         quick = [kit.number(float(part[c].min()) * 1e-6, "s") for c in ("contender_us", "reference_us")]
-        out.append([who, ratio, *quick, len(part), kit.clean(getattr(row, "reason", "") or "")])
-    return pd.DataFrame(out, columns=["Contender", "Ratio", "Fastest block", "Teacher beside it", "Blocks", "Remark"])
+        out.append([who, ratio, *quick, kit.count(len(part)), kit.clean(getattr(row, "reason", "") or "")])
+    table = pd.DataFrame(out, columns=["Contender", "Ratio", "Fastest block", "Teacher beside it", "Blocks", "Remark"])
+    return table if table["Remark"].nunique() > 1 else table.drop(columns="Remark")  # said once below the figure
 
 
 def _noise(view: Any, of: pd.DataFrame) -> str:
     null = of[of["contender"].isin(["teacher", "null"])]
-    noisy = view.rows(metric="latency_ratio")
-    noisy = noisy[noisy["status"] == "noisy"]
+    every = kit.measured(view.rows(metric="latency_ratio"))
+    noisy = every[every["status"] == "noisy"]
     said = "Teacher and contender are called in turns, so that load on the machine hits both. "
     if len(null):
         off = abs(float(null["ratio"].median()) - 1)
         off_by = kit.number(off, "fraction")
         said += f"Noise floor: the null pair (the teacher against a copy of itself) is off by {off_by} in the median. "
     if len(noisy):
-        said += "Noisy: " + ", ".join(kit.clean(f"{r.contender} ({r.reason})", 160) for r in kit.each(noisy)) + "."
+        for reason, rows in noisy.groupby("reason", sort=False):
+            names = (
+                "all rows"
+                if len(rows) > 1 and len(rows) == len(every)
+                else ", ".join(kit.clean(n, 40) for n in rows["contender"])
+            )
+            said += f"Noisy: {names} ({kit.clean(reason, 160)}). "
     return said
 
 

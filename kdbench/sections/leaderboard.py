@@ -17,7 +17,6 @@ LEGEND = (
 )
 GROUPS = {"ood": "out of distribution", "bias": "groups"}
 FIRST = ("quality", "fidelity", "calibration", "robustness", "out of distribution", "groups", "latency", "memory", "compute")
-COST = ("latency", "memory", "compute", "size", "cost")
 OWN = ("fidelity", "calibration", "selective", "training")  # axes with a table of their own: only headlines stand here
 VERDICTS = {"BEATS": "good", "NO": "bad", "WORSE": "bad"}
 
@@ -45,7 +44,8 @@ def _table(view: Any, tables: tuple[pd.DataFrame, ...], names: dict[str, str], h
     main = int(bool(wanted) and wanted[0][0][0] == view.primary)  # the number that ranks stands beside the rank
     rows_of = {key: {str(r.contender): r for r in kit.each(part)} for key, _, part in wanted}
     heads, lead = _lead(place, front)
-    order = sorted(names, key=lambda n: (n != "teacher", *kit.place(place.get(n)), _off(place.get(n))))
+    best = {name: i for i, name in enumerate(place)}  # the standings have the best first, within a tie group too
+    order = sorted(names, key=lambda n: (n != "teacher", *kit.place(place.get(n)), _off(place.get(n)), best.get(n, len(best))))
     present = set(view.scores["contender"]) | set(place)
     rows = []
     for name in (n for n in order if n in present):
@@ -101,7 +101,7 @@ def _wanted(view: Any, headline: tuple[str, ...]) -> list[tuple[Any, Any, pd.Dat
     By group only the metric of the standings and those whose axis is bias; the rest is in the sections and the files.
     """
     of_bias = {*view.rows(axis="bias")["metric"], view.primary}
-    shifts = set(view.scores["shift"])
+    shifts, unshifted = set(view.scores["shift"]), set(view.rows()["metric"])
     outside = "ood:*" if len([s for s in shifts if s.startswith("ood:")]) > 2 else ""
     out = []
     for key, part in view.scores.groupby(["metric", "shift", "severity", "slice"], sort=False):
@@ -109,15 +109,18 @@ def _wanted(view: Any, headline: tuple[str, ...]) -> list[tuple[Any, Any, pd.Dat
         foreign = shift.startswith("ood:")
         if (
             severity
-            or (piece and not piece.endswith((":gap", ":worst")))
+            or (piece and not piece.endswith((":gap", ":worst")) and (":" in piece or "=" in piece))
             or (piece and (shift or "*" in piece or metric not in of_bias))
             or (shift == "ood:*" and not outside)
             or _elsewhere(part, str(metric), headline)
+            or (metric != view.primary and kit.measured(part).empty)  # a column of reasons: the sections have them
         ):
             continue
         if shift and not foreign and shift != "*" and "*" in shifts:
             continue
         main, named = metric == view.primary, str(metric).split("{")[0] in headline
+        if (shift == "*" and not (main or named or metric not in unshifted)) or "{of=" in str(metric):
+            continue  # the means over the shifts of every other metric are in the files
         if foreign:
             shown = named and shift in (outside or shift)
         elif piece:
@@ -127,7 +130,8 @@ def _wanted(view: Any, headline: tuple[str, ...]) -> list[tuple[Any, Any, pd.Dat
         first = next(kit.each(part))
         group = GROUPS.get(first.axis, str(first.axis))
         tip = kit.clean(f"{metric}: {first.convention}", 400)
-        out.append((key, kit.Column(_heading(kit.titled(first), shift, piece), group, tip, extra=not shown), part))
+        heading = _heading(kit.titled(first), shift if metric in unshifted or foreign else "", piece)
+        out.append((key, kit.Column(heading, group, tip, extra=not shown), part))
     known = list(dict.fromkeys([*FIRST, *(column.group for _, column, _ in out)]))
     out.sort(key=lambda one: (known.index(one[1].group), one[1].extra, one[0][0] != view.primary))
     return out
@@ -143,6 +147,8 @@ def _heading(title: str, shift: str, piece: str) -> str:
     if ":" in piece:
         column, what = piece.rsplit(":", 1)
         more = f"{what} of {column}" if what == "gap" else f"{what} {column}"
+    elif piece:
+        more = f"by {piece}"
     return str(kit.clean(title, 44) + (f", {kit.clean(more, 24)}" if more else ""))
 
 
@@ -169,12 +175,4 @@ def _rank(row: Any, name: str) -> Any:
 
 
 def _cell(row: Any, main: Any) -> Any:
-    if row is None:
-        return kit.absent(main)
-    if row.contender == "teacher" or row.axis == "export":
-        return kit.value_cell(row)
-    if row.axis in COST:
-        share = row.value / row.teacher if row.teacher and row.unit != "ratio" else float("nan")
-        said = kit.number(share, "ratio")
-        return kit.value_cell(row, delta=(said, "the teacher's", "level") if said else ("", "", ""))
-    return kit.value_cell(row, delta=kit.against_teacher(row))
+    return kit.absent(main) if row is None else kit.cell_of(row)

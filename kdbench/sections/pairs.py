@@ -47,7 +47,8 @@ def _draw(view: Any, standings: pd.DataFrame, pairs: pd.DataFrame) -> str:
     if len(of) <= FEW:
         return str(table)
     more = kit.fold(f"All {len(of)} comparisons, with interval, p, effect and what would separate them", table)
-    return str(_counted(of)) + _matrix(view, of, unit, label) + str(more)
+    alike = of["verdict"].nunique() == 1 and of["verdict"].iloc[0] in ("EQUIVALENT", "INCONCLUSIVE")
+    return str(_counted(of)) + ("" if alike else _matrix(view, of, unit, label)) + str(more)
 
 
 def _counted(of: pd.DataFrame) -> Any:
@@ -57,6 +58,8 @@ def _counted(of: pd.DataFrame) -> Any:
         (int(count.get("EQUIVALENT", 0)), "equivalent"),
         (int(count.get("INCONCLUSIVE", 0)), "inconclusive"),
     ]
+    if sum(n > 0 for n, _ in said) == 1 and len(of) > 1:
+        return kit.note(f"All {len(of)} pairs are {next(word for n, word in said if n)}.")
     return kit.note(f"Of {kit.plural(len(of), 'pair')}: " + ", ".join(f"{n} {word}" for n, word in said if n) + ".")
 
 

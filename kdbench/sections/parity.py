@@ -48,7 +48,7 @@ def _table(part: pd.DataFrame, task: str, last: dict[str, Any]) -> Any:
     rows = []
     for name, short in label.items():
         cells = [_cell(held.get((name, fact)), teacher=name == "teacher") for fact in differ]
-        cells += [kit.cell_of(last.get(name))] if last else []
+        cells += [_beside(last.get(name))] if last else []
         rows.append(kit.Row([kit.Cell(short), *cells], pinned=name == "teacher"))
     said = _same(part, [f for f in facts if f not in differ])
     return (kit.grid(columns, rows, f"Recipe parity of {task}") if differ or last else kit.note("No two rows differ.")) + said
@@ -70,12 +70,17 @@ def _cell(row: Any, *, teacher: bool) -> Any:
     if row is None:
         return kit.Cell("\u2013")
     text = str(row.value)
-    shown = kit.count(text) if text.isdigit() and len(text) > 4 else kit.clean(text, 80)
+    shown = kit.count(text) if text.isdigit() and len(text) > 3 else kit.clean(text, 80)
     if not bool(kit.told(row, "unlike", False)) or teacher:
         return kit.Cell(shown or "\u2013", _sort(text))
     usual = kit.clean(kit.told(row, "usual"), 80)
+    usual = kit.count(usual) if usual.isdigit() and len(usual) > 3 else usual
     said = f"most: {usual or 'none'}"
     return kit.Cell(f"\u2260 {shown or 'none'}", _sort(text), tip=said, kind="odd", say=f"({said})")
+
+
+def _beside(row: Any) -> Any:
+    return kit.Cell("\u2013") if row is None else kit.cell_of(row)
 
 
 def _numeric(part: pd.DataFrame, fact: str) -> bool:

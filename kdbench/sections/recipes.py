@@ -6,6 +6,8 @@ import pandas as pd
 
 from kdbench import kit, section
 
+HOW = "What was done to make each row. Only facts in which rows differ are columns; a cell unlike most is marked."
+
 
 @section(title="Recipes", order=95)
 def recipes(recipes: pd.DataFrame) -> str:
@@ -15,7 +17,7 @@ def recipes(recipes: pd.DataFrame) -> str:
     box = kit.Markup('<div class="panel" data-task="{}" data-target=""><h3>{}</h3>{}</div>')
     for task, part in recipes.groupby("task", sort=False):
         out += box.format(tasks[task], kit.clean(task, 80), kit.Markup(_table(part, str(task))))
-    return str(out)
+    return str(kit.how(HOW) + out) if out else ""
 
 
 def _table(part: pd.DataFrame, task: str) -> str:
@@ -47,11 +49,7 @@ def _table(part: pd.DataFrame, task: str) -> str:
     pair = kit.Markup("<div><dt>{}</dt><dd>{}</dd></div>")
     facts = kit.Markup("").join(pair.format(kit.clean(k, 60).replace("_", " "), kit.clean(v, 200) or "\u2013") for k, v in same)
     shared = kit.Markup('<p class="note">The same in every row:</p><dl class="facts">{}</dl>').format(facts) if same else ""
-    table = (
-        kit.grid(columns, rows, f"Recipes of {task}") + kit.note("Marked: unlike most contenders in that column.")
-        if differ
-        else kit.note("All rows share one recipe.")
-    )
+    table = kit.grid(columns, rows, f"Recipes of {task}") if differ else kit.note("All rows share one recipe.")
     return str(table) + str(shared)
 
 

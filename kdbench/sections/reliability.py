@@ -113,12 +113,8 @@ def _spec(frames: tuple[pd.DataFrame, pd.DataFrame], order: list[str]) -> Any:
     ticks = {"values": [0, 0.5, 1], "format": "~%"}
     x = {"field": "x", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": None, "axis": ticks}
     y = {"field": "y", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": None, "axis": ticks}
-    who = {
-        "field": "who",
-        "type": "nominal",
-        "legend": None,
-        "scale": {"domain": ["contender", "teacher"], "range": [BLUE, GREY]},
-    }
+    sides = {"domain": ["contender", "teacher"], "range": [BLUE, GREY]}
+    who = {"field": "who", "type": "nominal", "legend": None, "scale": sides}
     size = {"field": "n", "type": "quantitative", "legend": None, "scale": {"range": [8, 130]}}
     tip = [
         {"field": "who", "type": "nominal", "title": "of"},
@@ -127,7 +123,8 @@ def _spec(frames: tuple[pd.DataFrame, pd.DataFrame], order: list[str]) -> Any:
         {"field": "n", "type": "quantitative", "title": "rows"},
     ]
     even = {"values": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]}
-    line, point = {"type": "line", "strokeWidth": 1.75}, {"type": "point", "filled": True, "opacity": 0.9}
+    # bins of a few rows jump: the dots, whose area is the rows, carry the picture
+    line, point = {"type": "line", "strokeWidth": 1.5, "opacity": 0.45}, {"type": "point", "filled": True, "opacity": 0.9}
 
     def layers(data: Any) -> list[Any]:
         spots = {"mark": point, "encoding": {"x": x, "y": y, "color": who, "size": size, "tooltip": tip}}

@@ -30,15 +30,18 @@ def _derived(view: Any) -> str:
     rows = rows.loc[[not kit.derived(m) for m in rows["metric"]]]
     only = [m for m, axes in rows.groupby("metric", sort=False)["axis"].agg(set).items() if axes == {"robustness"}]
     rows = rows[rows["metric"].isin(only)]
-    whole = rows[rows["shift"].isin(["", "*"])]
-    single = rows[~rows["shift"].isin(["", "*"])]
+    other = rows["metric"].str.contains("{of=", regex=False)
+    whole, others = (rows[rows["shift"].isin(["", "*"]) & of] for of in (~other, other))
+    single = rows[~rows["shift"].isin(["", "*"]) & ~other]
 
     def head(row: Any) -> str:
         return f"{kit.titled(row)}, {kit.clean(row.shift, 30)}" + (f" {row.severity}" if row.severity else "")
 
     out = str(kit.by_contender(view, whole, "Robustness relative to the teacher"))
     every = kit.by_contender(view, single, "Robustness by shift", head)
-    return out + (str(kit.fold("The same by shift", every)) if every else "")
+    more = kit.by_contender(view, others, "Robustness of other metrics")
+    folds = (("The same by shift", every), ("The same for other metrics", more))
+    return out + "".join(str(kit.fold(title, table)) for title, table in folds if table)
 
 
 def _draw(view: Any) -> str:
@@ -97,7 +100,7 @@ def _spec(frame: pd.DataFrame, order: list[str], what: tuple[str, str, str], kin
         "title": "Severity",
         "axis": {"tickMinStep": 1, "format": "d", "tickCount": 5, "grid": False},
     }
-    points = {"labelExpr": "format(datum.value * 100, '+~g') + ' pp'"}
+    points = {"labelExpr": "(datum.value ? format(datum.value * 100, '+~g') : '0') + ' pp'"}
     axis = points if field == "delta" and unit == "fraction" else kit.axis(unit)
     y = {"field": field, "type": "quantitative", "title": kit.axis_title(title, unit), "scale": {"zero": False}, "axis": axis}
     tip = [{"field": f, "type": "nominal", "title": t} for f, t in (("who", "contender"), ("severity", "severity"))]

@@ -35,7 +35,7 @@ def _draw(view: Any, curves: pd.DataFrame) -> str:
         return ""
     figures = [*_cascades(view, cascade), *_risks(view, risk)]
     pictures = f'<div class="pairwise">{"".join(map(str, figures))}</div>' if figures else ""
-    return pictures + str(kit.by_contender(view, rows, "Selective prediction"))
+    return pictures + str(kit.by_contender(view, rows, "Selective prediction", kit.stating))
 
 
 def _thin(view: Any, of: pd.DataFrame) -> pd.DataFrame:
@@ -97,16 +97,21 @@ def _figure(frame: pd.DataFrame, order: list[str], x: tuple[str, Any], y: Any, r
 
 def _numbers(frame: pd.DataFrame, head: str, rule: float) -> pd.DataFrame:
     cost = "cost" in head.lower() or "latency" in head.lower()
-    out = []
+    out, unit = [], "ratio" if cost else "fraction"
     for who, part in frame.groupby("who", sort=False):
-        line = {"Contender": who}
-        for i, at in enumerate(np.linspace(0, len(part) - 1, 6).round().astype(int)):
-            x, y = float(part["x"].iloc[at]), float(part["y"].iloc[at])
-            line[f"Point {i + 1}"] = f"{kit.number(y, 'fraction')} at {kit.number(x, 'ratio' if cost else 'fraction')}"
-        out.append(line)
+        places = np.linspace(0, len(part) - 1, 6).round().astype(int)
+        out.append(
+            (
+                who,
+                [(kit.number(float(part["x"].iloc[i]), unit), kit.number(float(part["y"].iloc[i]), "fraction")) for i in places],
+            )
+        )
+    shared = len({tuple(x for x, _ in points) for _, points in out}) == 1
+    heads = [f"at {x}" if shared else f"Point {i}" for i, (x, _) in enumerate(out[0][1], start=1)]
+    lines = [[who, *(y if shared else f"{y} at {x}" for x, y in points)] for who, points in out]
     if np.isfinite(rule):
-        out.append({"Contender": "teacher alone", "Point 1": kit.number(rule, "fraction")})
-    return pd.DataFrame(out).fillna("")
+        lines.append(["teacher alone", *([kit.number(rule, "fraction")] * len(heads))])
+    return pd.DataFrame(lines, columns=["Contender", *heads])
 
 
 def _alone(view: Any, frame: pd.DataFrame) -> float:

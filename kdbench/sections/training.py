@@ -9,7 +9,10 @@ import pandas as pd
 from kdbench import kit, section
 
 STEADY = ("seed_sd", "bimodality", "seed_churn")
-HOW = "How fast training got there, how much the seeds differ, what is kept of the teacher and won over the from-scratch twin."
+HOW = (
+    "How fast training got there, how much the seeds differ, what is kept of the teacher, and what distillation gained over the "
+    "twin: the same network from the same start, trained without a teacher. Below a cost: its share of the teacher's."
+)
 
 
 @section(title="Training and gain", order=85)
@@ -24,13 +27,27 @@ def _draw(view: Any) -> str:
     after = rows["metric"].map(kit.derived).astype(bool)
     steady = rows["metric"].str.split("{").str[0].isin(STEADY)
     made = rows[rows["axis"].isin(["training", "cost"]) & ~after | steady]
+    lost = made[~made["metric"].isin(kit.measured(made)["metric"])]
+    made = made[~made["metric"].isin(lost["metric"])]
     gains = rows[after & ~steady]
-    out = str(kit.by_contender(view, made, "Training"))
+    out = str(kit.by_contender(view, made, "Training", kit.titled, none="\u2013")) + str(_lost(lost))
     gains = gains[(gains["contender"] != "teacher") & gains["metric"].isin(kit.measured(gains)["metric"])]
     if len(gains):
         main = gains["metric"].isin(["gain", "retention"])
         out += str(kit.Markup("<h4>What is kept, and what distillation gained</h4>"))
-        out += str(kit.by_contender(view, gains[main], "Retention and gain"))
-        others = kit.by_contender(view, gains[~main], "Retention and gain of other metrics")
+        out += str(kit.by_contender(view, gains[main], "Retention and gain", kit.titled, none="\u2013"))
+        others = kit.by_contender(view, gains[~main], "Retention and gain of other metrics", _of, none="\u2013")
         out += str(kit.fold("The same for other metrics", others)) if others else ""
     return out
+
+
+def _of(row: Any) -> str:
+    """A title short enough for a table of many: "Gain (ECE)"."""
+    return str(kit.titled(row)).replace("Gain over the from-scratch twin", "Gain")
+
+
+def _lost(rows: pd.DataFrame) -> Any:
+    """The metrics that no row has a number of, each with its first reason."""
+    first = rows.drop_duplicates("metric")
+    said = "; ".join(f"{kit.clean(kit.titled(r), 60)} ({kit.clean(r.reason, 120)})" for r in kit.each(first))
+    return kit.note(f"Without a number here: {said}.") if said else ""

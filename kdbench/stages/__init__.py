@@ -47,5 +47,5 @@ STAGES: Mapping[str, Stage] = {
     "size": Stage(1, ("torch", "onnx")),
     "latency": Stage(1, ("torch", "onnxruntime")),
     "memory": Stage(1, ("torch", "onnxruntime")),
-    "judge": Stage(1),
+    "judge": Stage(1, ("numpy", "scipy", "fairlearn")),
 }

@@ -47,7 +47,7 @@ TRAIN: Mapping[str, Key] = {
 DATA: Mapping[str, Key] = {
     "limit": Key("dict[str, Count]", "at most so many examples of a split: train, validation, test"),
     "validation": Key("Fraction", "share of the training rows kept for validation, where the dataset has no such split"),
-    "groups": Key("list[str]", "columns whose groups are compared"),
+    "groups": Key("list[str]", "columns whose groups are compared; class: the label; a*b: every combination of two columns"),
     "allow_leak": Key("Whole", "exact duplicates between train and test that are known and accepted"),
 }
 

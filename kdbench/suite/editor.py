@@ -76,7 +76,7 @@ def parameters(described: Description) -> Schema:
         made |= {"weight": _either(_NUMBER, _ref("schedule")), "start": _SHARE, "stop": _SHARE}
     if described.kind == "shift":
         made["severities"] = _SEVERITIES
-    return {**_closed(made, [p.name for p in described.params if p.required]), "description": _first_paragraph(described.doc)}
+    return {**_closed(made, [p.name for p in described.params if p.required]), "description": _about(described)}
 
 
 _TEXT: Schema = {"type": "string"}
@@ -228,6 +228,14 @@ def _either(*forms: Schema) -> Schema:
 
 def _ref(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
+
+
+def _about(described: Description) -> str:
+    """The first paragraph of the docs; of a metric, whose docs say what the function gives, its title and equation."""
+    title, equation = (str(described.facts.get(name) or "") for name in ("title", "equation"))
+    if described.kind == "metric" and equation:
+        return f"{title or described.name}: {equation}"
+    return _first_paragraph(described.doc)
 
 
 def _first_paragraph(doc: str) -> str:

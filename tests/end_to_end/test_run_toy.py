@@ -26,7 +26,7 @@ def test_a_run_ends_with_the_path_of_the_page(kdbench, toy, tmp_path):
     scores = pd.read_parquet(tmp_path / "reports/toy/scores.parquet")
     assert set(scores["contender"]) == {"teacher", "rounded"}
     ok = scores[(scores["status"] == "ok") & (scores["slice"] == "")]
-    assert set(ok["metric"]) == {"accuracy", "agreement", "ece"}
+    assert set(ok["metric"]) == {"accuracy", "agreement", "ece", "retention"}
     assert (ok["low"] <= ok["value"]).all()
     assert (ok["value"] <= ok["high"]).all()
 

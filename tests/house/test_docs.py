@@ -92,3 +92,42 @@ def test_the_tables_of_keys_are_complete_and_their_defaults_right(section, recor
         default = record.__dataclass_fields__[name].default
         if isinstance(default, bool | int | float | str) and default != "":
             assert told[name].strip() == f"`{spelt(default)}`", name
+
+
+def judging() -> str:
+    return " ".join((ROOT / "docs" / "judging.md").read_text(encoding="utf-8").split())
+
+
+def test_the_numbers_on_the_page_of_the_judge_are_those_of_the_code():
+    from kdbench.judge import datasets, power, resample, sets
+    from kdbench.judge.axes import MARGIN
+    from kdbench.judge.derived.effective import LEAST_CONTENDERS, LEAST_POINTS
+    from kdbench.judge.derived.spread import LEAST
+    from kdbench.judge.discovery.search import KEPT
+
+    told = judging()
+    assert f"({resample.CELLS // 1000:,} examples at 1,000 resamples)" in told
+    assert f"{sets.LEAST} to {sets.DRAWS}" in told
+    assert f"`margin`: {MARGIN:g} for fractions" in told
+    assert f"with {power.POWER * 100:.0f} % power" in told
+    assert f"Below {datasets.FEWEST} datasets" in told
+    assert f"from {datasets.MANY} datasets and 3 contenders" in told
+    assert f"at least {LEAST_POINTS} models of {LEAST_CONTENDERS} contenders" in told
+    assert f"bimodality from {LEAST['bimodality']} seeds" in told
+    assert (KEPT, "at most ten" in told) == (10, True)
+
+
+def test_every_status_and_verdict_is_on_the_page_of_the_judge():
+    from kdbench.judge.pairs import APART, BEATS, EQUIVALENT, INCONCLUSIVE, NO
+
+    told = judging()
+    assert all(f"`{word}`" in told for word in (BEATS, NO, EQUIVALENT, INCONCLUSIVE))
+    assert f"*{APART}*" in told
+    assert all(f"`{word}`" in told for word in ("ok", "noisy", "partial", "undefined", "not applicable", "failed", "skipped"))
+
+
+def test_the_metrics_of_calibration_and_fidelity_on_the_page_of_the_judge_exist(plugins):
+    text = (ROOT / "docs" / "judging.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:ece|rms|ace|brier|kl|reverse|agreement|cohen|mce)[a-z_]*)`", text))
+    assert named
+    assert named <= set(plugins.names("metric"))

@@ -164,6 +164,16 @@ def test_the_starter_metric_equals_sklearn(starter):
     empty = np.empty(0)
     said = starter("metric")(Predictions(empty, label, logits, empty, empty, empty, empty), k=2)
     assert said.mean() == pytest.approx(top_k_accuracy_score(label, logits, k=2, labels=range(5)))
+    tied = Predictions(empty, label, np.zeros((200, 5)), empty, empty, empty, empty)
+    assert starter("metric")(tied, k=2).mean() == 0  # a model that says nothing has found nothing
+
+
+def test_the_starter_metric_says_what_a_metric_must_say(starter, capsys):
+    """The same as the contract of the built-in metrics asks for (tests/judge/test_metric_contract.py)."""
+    facts = starter("metric").facts
+    assert all(facts[name] for name in ("title", "equation", "source", "convention", "reads", "version"))
+    assert main(["show", "metric", "my_metric", "--plugins", str(STARTERS)]) == 0
+    assert "not stated" not in capsys.readouterr().out
 
 
 def test_the_starter_target_answers_in_half_precision(starter):

@@ -77,6 +77,11 @@ def test_standings_are_tie_groups_with_the_teacher_as_reference(made):
         "twin": "INCONCLUSIVE",
         "weak": "NO",
     }
+    angle = {name: 2 * math.asin(math.sqrt(value)) for name, value in of["value"].items()}
+    for name in ("strong", "twin", "weak"):
+        assert of.loc[name, "effect"] == pytest.approx(angle[name] - angle["teacher"]), (
+            "Cohen's h of the contender, not the teacher's"
+        )
     assert of.loc["strong", "scope"] == "method: examples and seeds vary"
     assert of["complete"].all()
     assert len(board.pairs) == 10
@@ -207,6 +212,7 @@ def test_a_failure_upstream_is_the_reason(made):
 
 
 def test_gates_pass_on_the_bound_and_never_on_nothing(made):
+    """great_expectations#2726, #7432, #8548: a check of a metric that was not computed, or of 0 rows, passed."""
     for seed in range(3):
         made.json("size", "weak", {"bytes": 1000}, seed=seed)
     wanted = [

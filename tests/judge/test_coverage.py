@@ -9,10 +9,11 @@ from asking import metric, predictions
 
 from kdbench.judge.cases import Case
 from kdbench.judge.gaps import group_summaries
-from kdbench.judge.means import of_means
+from kdbench.judge.means import of_disparities, of_means
 from kdbench.judge.readings import Reading, Spot, difference
 from kdbench.judge.resample import Resampler, block_draws
 from kdbench.judge.seeds import checkpoint, over
+from kdbench.judge.sets import of_sets
 from kdbench.judge.slices import Cuts, Grouping, Slice
 
 WORLDS = int(os.environ.get("KDBENCH_WORLDS", "2000"))
@@ -96,6 +97,22 @@ def test_ece_covers_also_at_zero(shape, n):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["ece_equal_mass", "ece_classwise", "ace_nixon", "rms_calibration_error"])
+def test_relatives_of_ece_cover_at_zero(name):
+    n, one = 500, metric(name)
+    of_form = of_sets if one.form == "set" else of_means
+
+    def inside(world):
+        rng = np.random.default_rng([2, world])
+        c = 0.5 + 0.5 * rng.beta(4, 1.5, n)
+        case = Case(SPOT, {"predictions": two_class(c, (rng.random(n) < c).astype(int))}, "one")
+        found = dict(of_form(one, case, Cuts(Slice("", None, n)), Resampler(n, DRAWS, world)))
+        return covers(found[SPOT], 0.0)
+
+    assert share(inside) >= 0.93
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("groups", "n", "gap"), [(2, 200, 0.0), (2, 200, 0.1), (5, 150, 0.0), (5, 150, 0.1), (8, 100, 0.0)])
 def test_group_gap_covers_also_at_zero(groups, n, gap):
     code = np.repeat(np.arange(groups), n)
@@ -106,6 +123,25 @@ def test_group_gap_covers_also_at_zero(groups, n, gap):
         right = (rng.random(len(code)) < level[code]).astype(int)
         of = two_class(np.full(len(code), 0.9), right)
         return covers(readings("accuracy", of, world, code)[replace(SPOT, slice="g:gap")], gap)
+
+    assert share(inside) >= 0.93
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("groups", "n", "gap"), [(2, 200, 0.0), (5, 150, 0.0), (5, 150, 0.1), (8, 100, 0.0)])
+@pytest.mark.parametrize("name", ["demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference"])
+def test_disparities_of_fairlearn_cover_also_at_zero(name, groups, n, gap):
+    """Decisions that do not depend on the label, so that every one of these differences is the gap of the selection rate."""
+    code = np.repeat(np.arange(groups), n)
+    level = 0.5 + gap * np.linspace(-0.5, 0.5, groups)
+
+    def inside(world):
+        rng = np.random.default_rng([8, world])
+        chosen = rng.random(len(code)) < level[code]
+        of = predictions(np.stack([~chosen, chosen], axis=1) * 2.0, rng.integers(0, 2, len(code)), 1)
+        case = Case(SPOT, {"predictions": of}, "one")
+        found = dict(of_disparities(metric(name), case, cuts(code), Resampler(len(code), DRAWS, world)))
+        return covers(found[replace(SPOT, slice="g")], gap)
 
     assert share(inside) >= 0.93
 

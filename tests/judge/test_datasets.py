@@ -64,6 +64,20 @@ def test_friedman_equals_scipy_with_ties():
     assert friedman(np.full((10, 3), 2.0)) == (0.0, 1.0)
 
 
+def test_nemenyis_pairs_are_not_looked_at_where_scipys_friedman_finds_nothing():
+    """Two contenders farther apart than the critical difference, in a table that a chance of 9 % explains."""
+    table = np.random.default_rng(0).normal(size=(12, 10))
+    table[:, 0] += 1
+    table[:, 1] -= 1
+    found = compared([f"c{i}" for i in range(10)], table)
+    rank = list(found["mean_ranks"].values())
+    assert max(rank) - min(rank) > found["critical_difference"]
+    assert found["p"] == pytest.approx(stats.friedmanchisquare(*table.T).pvalue, rel=1e-10)
+    assert found["p"] > 0.05
+    assert {pair["verdict"] for pair in found["pairs"]} == {"INCONCLUSIVE"}
+    assert len(found["cliques"]) == 1
+
+
 def test_wilcoxon_equals_scipy_exact_without_ties():
     rng = np.random.default_rng(1)
     for n in (6, 9, 20):

@@ -141,6 +141,17 @@ def test_worst_shift_equals_the_minimum_in_loops(made):
     assert about.compared
 
 
+def test_the_worst_shift_of_a_loss_is_its_largest():
+    rng = np.random.default_rng(2)
+    draws = {shift: rng.normal(0.4, 0.2, 30) for shift in ("a", "b", "c")}
+    value = {"a": 0.5, "b": 0.3, "c": 0.4}
+    readings = {Spot("ours", 0, "torch_cpu", "test", c, 1): Reading(value[c], draws[c], 10) for c in value}
+    _, table = tables(readings, name="mean_absolute_error")["worst_shift{of=mean_absolute_error}"]
+    found = at(table, "ours")
+    assert (found.value, found.reason) == (0.5, "under a")
+    assert found.draws.tolist() == [max(of) for of in zip(*draws.values(), strict=True)]
+
+
 def test_the_worst_shift_is_one_for_all_seeds():
     share = {("a", 0): 0.5, ("a", 1): 0.3, ("b", 0): 0.4, ("b", 1): 0.5}
     readings = {Spot("ours", s, "torch_cpu", "test", c, 1): Reading(v, n=10) for (c, s), v in share.items()}

@@ -151,6 +151,13 @@ def test_slices_are_large_enough_in_both_halves():
     ours[:, rare] = False
     assert discover({"rare": rare}, ours, teacher, np.arange(n), 40, 0) == []
     assert discover({"rare": rare}, ours, teacher, np.arange(n), 10, 0)[0]["slice"] == "rare"
+    first = halves(np.arange(n), 0)[0]
+    for searched in (first, ~first):  # 45 in one half and 15 in the other
+        uneven = np.zeros(n, dtype=bool)
+        uneven[np.r_[np.flatnonzero(searched)[:45], np.flatnonzero(~searched)[:15]]] = True
+        ours = np.where(uneven, False, teacher)
+        assert discover({"uneven": uneven}, ours, teacher, np.arange(n), 40, 0) == []
+        assert discover({"uneven": uneven}, ours, teacher, np.arange(n), 15, 0)[0]["n"] == uneven[~first].sum()
 
 
 @pytest.mark.parametrize("values", ["many zeros", "few", "smooth"])

@@ -277,7 +277,7 @@ def test_latency_percentiles_need_the_published_number_of_calls(p, fewest):
 
 @pytest.mark.parametrize("p", [90, 99])
 def test_latency_percentiles_equal_the_binomial_bound_of_scipy(p):
-    """At 100,000 calls the bound must not collapse (a bug that LoadGen had)."""
+    """mlcommons/inference#1083: at 100,000 calls the bound of LoadGen collapsed."""
     from scipy.stats import binom
 
     count = 100_000
@@ -297,6 +297,17 @@ def test_latency_ratio_is_the_median_of_the_ratios_of_block_minima():
     assert one.say("doubt", {"null": latency_of(reference, reference)}) == ""
     assert "1.030" in one.say("doubt", {"null": latency_of(1.03 * reference, reference)})
     assert "unknown" in one.say("doubt", {})
+
+
+def test_cpu_time_ratio_is_a_ratio_of_means_over_all_calls_and_no_mean_of_ratios():
+    rng = np.random.default_rng(9)
+    reference, contender = rng.gamma(0.5, 1.0, (120, 5)), rng.gamma(0.5, 2.0, (120, 5))
+    one = metric("cpu_time_ratio")
+    blocks = one({"latency": latency_of(contender, reference)})
+    assert float(one.finish(blocks)) == pytest.approx(
+        sum(contender.ravel().tolist()) / sum(reference.ravel().tolist()), rel=1e-12
+    )
+    assert one.finish(np.stack([blocks, blocks[:, ::-1]])) * one.finish(np.stack([blocks[:, ::-1], blocks])) == pytest.approx(1.0)
 
 
 def test_flops_of_a_blind_counter_are_undefined():

@@ -219,7 +219,7 @@ def test_verdicts_turn_with_the_direction_and_the_order():
 
 
 def test_holm_equals_statsmodels_and_steps_by_rank():
-    """p.argsort() + 1 is not the rank: this table kept 3 in a public tool, and 1 is right (Holm and BH)."""
+    """Giskard's scan took p.argsort() + 1 for the rank: this table then keeps 3, and 1 is right (Holm and BH)."""
     from statsmodels.stats.multitest import multipletests
 
     p = [0.042, 0.083, 0.041, 0.055, 0.003]
@@ -255,7 +255,7 @@ def test_nan_draws_and_shorter_ones_are_paired_draw_by_draw():
     a, b = common + rng.normal(0.02, 0.01, 300), common[:200] + rng.normal(0, 0.01, 200)
     a[:20] = np.nan
     found = compare(method("a", [0.82], a), method("b", [0.8], b))
-    sd = (a[20:200] - b[20:200]).std(ddof=1)
+    sd = (a[20:200] - b[20:200]).std(ddof=1) * np.sqrt(100 / 99)  # of 100 units a bootstrap has 99 / 100 of the variance
     assert found["high"] - found["delta"] == pytest.approx(stats.t.ppf(0.975, 99) * sd, rel=1e-9)
 
 
@@ -333,3 +333,12 @@ def test_forty_contenders_on_two_targets_take_less_than_two_seconds():
     for _ in range(2):
         assert len(pairs(held, Rules(margin=0.01, bounded=True))) == 820
     assert time.process_time() - start < 2
+
+
+def test_a_method_beside_one_checkpoint_says_so():
+    draws = np.random.default_rng(0).normal(0.9, 0.01, 200)
+    three = Line("three", np.array([0.9, 0.91, 0.89]), draws, 500)
+    one, other = (Line(name, np.array([0.88, np.nan, np.nan]), draws - 0.02, 500) for name in ("one", "other"))
+    assert compare(three, one)["scope"].startswith("a method beside one checkpoint")
+    assert compare(one, other)["scope"] == "checkpoint: examples vary"
+    assert compare(three, three)["scope"] == "method: examples and seeds vary"

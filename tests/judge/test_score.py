@@ -1,11 +1,20 @@
 """From stored predictions to rows: slices, gaps, shifts, seeds, undefined numbers, latency."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from asking import metric, predictions
 from made_evidence import Evidence, noisy_logits, row
 from test_metric_values import GUIDE
+
+from kdbench.judge.cases import Case
+from kdbench.judge.gaps import group_summaries, lifts
+from kdbench.judge.readings import Reading, Spot
+from kdbench.judge.resample import Resampler
+from kdbench.judge.sets import of_sets
+from kdbench.judge.slices import Cuts, Grouping, Slice
 
 
 def two_class(pred):
@@ -98,6 +107,34 @@ def test_harm_beyond_the_overall_loss_weighted_by_size_sums_to_zero(guide):
     a = -(rows.loc["sf=a", "delta"] - rows.loc["", "delta"])
     assert harm.loc["sf=a:harm", "value"] == pytest.approx(a)
     assert (harm["better"] == "lower").all()
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_summaries_of_groups_seek_the_extremes_again_in_each_draw(better):
+    spot, rng = Spot("student", 0, "", "test"), np.random.default_rng(16)
+    slices = tuple(Slice(f"g={k}", np.arange(40), 40, "g", k) for k in "abc")
+    cuts = Cuts(Slice("", None, 120), (Grouping("g", np.repeat([0, 1, 2], 40), slices),))
+    value, draws = (0.6, 0.7, 0.65), rng.uniform(0.4, 0.9, (3, 80))
+    readings = {spot: Reading(0.65, rng.uniform(0.4, 0.9, 80), 120, units=120)}
+    readings |= {replace(spot, slice=c.name): Reading(v, d, 40, units=40) for c, v, d in zip(slices, value, draws, strict=True)}
+    found = {at.slice: of for at, of in group_summaries(readings, cuts, better, "quality")}
+    worst = min if better == "higher" else max
+    expected = {"g:gap": lambda of: max(of) - min(of), "g:ratio": lambda of: min(of) / max(of), "g:worst": worst}
+    for name, of in expected.items():
+        assert found[name].value == pytest.approx(of(value))
+        assert found[name].draws == pytest.approx([of(drawn) for drawn in draws.T.tolist()])
+
+
+def test_lift_is_the_share_of_a_group_over_the_share_of_all():
+    """Hooker et al. 2020: 3 of 10 marked in a group where 2 of 10 are marked among all are over-represented 1.5 times."""
+    spot, part = Spot("student", -1, "", "test"), Slice("g=a", np.arange(10), 10, "g", "a")
+    cuts = Cuts(Slice("", None, 50), (Grouping("g", np.zeros(10, dtype=int), (part,)),))
+    here, whole = Reading(0.3, np.array([0.2, 0.3, 0.1]), 10), Reading(0.2, np.array([0.2, 0.1, 0.0]), 50)
+    ((at, found),) = lifts({spot: whole, replace(spot, slice="g=a"): here}, cuts)
+    assert (at.slice, found.value) == ("g=a:lift", pytest.approx(1.5))
+    assert found.draws.tolist() == pytest.approx([1.0, 3.0, math.nan], nan_ok=True)
+    ((_, nobody),) = lifts({spot: replace(whole, value=0.0), replace(spot, slice="g=a"): here}, cuts)
+    assert (nobody.status, nobody.reason) == ("undefined", "no example is marked")
 
 
 def test_a_group_without_positives_is_undefined_and_so_is_the_gap(tmp_path):
@@ -195,6 +232,22 @@ def test_shift_summaries_and_corruption_error_equal_hendrycks_equation(shifted):
     assert row(board, contender="student", metric="accuracy")["axis"] == "quality"
 
 
+def test_a_severity_without_predictions_is_not_averaged_away(tmp_path):
+    rng = np.random.default_rng(15)
+    y = rng.integers(0, 2, 100)
+    made = Evidence(tmp_path, y)
+    for name, severities in (("teacher", (1, 3)), ("student", (1,))):
+        made.predict(name, noisy_logits(y, 2, 2.0, rng))
+        for severity in severities:
+            made.predict(name, noisy_logits(y, 2, 1.0, rng), shift="noise", severity=severity)
+    board = made.board("accuracy")
+    for shift in ("noise", "*"):
+        assert row(board, contender="teacher", metric="accuracy", shift=shift)["status"] == "ok"
+        found = row(board, contender="student", metric="accuracy", shift=shift)
+        assert (found["status"], found["reason"]) == ("undefined", "there are no predictions under noise 3")
+        assert math.isnan(found["value"])
+
+
 def test_corruption_error_of_a_perfect_teacher_is_undefined(tmp_path):
     y = np.arange(60) % 2
     made = Evidence(tmp_path, y)
@@ -221,6 +274,25 @@ def test_predictions_in_another_order_are_joined_by_id(tmp_path):
             assert a[["value", "low", "high"]].tolist() == pytest.approx(b[["value", "low", "high"]].tolist(), abs=1e-9)
     assert row(board, contender="shuffled", metric="agreement")["value"] == 1.0
     assert row(board, contender="foreign ids", metric="accuracy")["status"] == "failed"
+
+
+def test_each_seed_is_compared_with_the_teacher_of_that_seed_and_others_with_its_first(tmp_path):
+    """Students that are copies of a teacher each: of the same seed, and one more whose seed the teacher has not."""
+    rng = np.random.default_rng(13)
+    y = rng.integers(0, 2, 200)
+    made, z = Evidence(tmp_path, y), [noisy_logits(y, 2, skill, rng) for skill in (0.5, 2.0)]
+    for seed, logits in enumerate(z):
+        made.predict("teacher", logits, seed=seed)
+        made.predict("student", logits * 1.001, seed=seed)
+    made.predict("student", z[0] * 1.001, seed=2)
+    board = made.board("accuracy", "agreement")
+    right = [float((logits.argmax(axis=1) == y).mean()) for logits in z]
+    assert right[0] != right[1]
+    for seed in range(3):
+        of = row(board, contender="student", metric="accuracy", seed=seed)
+        assert (of["value"], of["delta"]) == (pytest.approx(right[seed % 2]), 0.0)
+        assert of["teacher"] == of["value"]
+        assert row(board, contender="student", metric="agreement", seed=seed)["value"] == 1.0
 
 
 def test_seed_interval_equals_cochrans_equation_with_scipy_quantiles(tmp_path):
@@ -361,6 +433,22 @@ def test_ood_rows_stand_under_their_companion_set(tmp_path):
     assert found["axis"] == "ood"
     assert {"ood_auroc", "ood_fpr95{score=energy}", "accuracy"} <= set(board.scores["metric"])
     assert not (board.scores["shift"].str.startswith("ood") & (board.scores["metric"] == "accuracy")).any()
+
+
+def test_draws_against_a_companion_set_do_not_depend_on_blocks(monkeypatch):
+    rng = np.random.default_rng(14)
+    inside, outside = (predictions(scale * rng.normal(size=(n, 3)), np.zeros(n, dtype=int)) for n, scale in ((200, 2), (150, 1)))
+    case = Case(Spot("student", 0, "", "test", "ood:far"), {"predictions": inside, "ood": outside}, "one")
+    resampler = Resampler(200, 120, 5)
+
+    def draws():
+        ((_, reading),) = of_sets(metric("ood_auroc"), case, Cuts(Slice("", None, 200)), resampler)
+        return reading.draws
+
+    whole = draws()
+    monkeypatch.setattr("kdbench.judge.resample.CELLS", 200 * 7)
+    assert draws() == pytest.approx(whole, abs=1e-9)
+    assert len(whole) == 120
 
 
 def test_nothing_foreign_is_not_applicable(tmp_path):

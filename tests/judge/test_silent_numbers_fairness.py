@@ -9,6 +9,7 @@ from asking import PLUGINS, over_groups, predictions
 from made_evidence import Evidence, row
 
 from kdbench.judge.ask import open_metric
+from kdbench.nouns import Gate
 
 ALL = (
     "demographic_parity_difference", "demographic_parity_ratio", "equal_opportunity_difference", "equal_opportunity_ratio",
@@ -21,10 +22,10 @@ def decisions(pred):
     return 3.0 * np.eye(2)[np.asarray(pred)]
 
 
-def board_of(folder, label, pred, group, *metrics, min_group=1):
+def board_of(folder, label, pred, group, *metrics, min_group=1, gates=()):
     made = Evidence(folder, label, positive=1, groups={"sf": group}, min_group=min_group)
     made.predict("teacher", decisions(pred))
-    return made.board(*metrics)
+    return made.board(*metrics, gates=gates)
 
 
 def at(board, metric, part):
@@ -100,9 +101,12 @@ def test_a_single_group_has_nothing_to_compare_fairlearn(name, tmp_path):
     label, pred = np.random.default_rng(3).integers(0, 2, (2, 60))
     assert getattr(fl, name)(label, pred, sensitive_features=["only"] * 60) in (0.0, 1.0), "the trap is still there"
     assert np.isnan(over_groups(name, predictions(decisions(pred), label, 1), np.zeros(60, dtype=int)))
-    found = at(board_of(tmp_path, label, pred, ["only"] * 60, name), name, "sf")
+    limit = {"at_least": 0.8} if name.endswith("ratio") else {"at_most": 0.1}
+    board = board_of(tmp_path, label, pred, ["only"] * 60, name, gates=[Gate(name, contender="teacher", slice="sf", **limit)])
+    found = at(board, name, "sf")
     assert found["status"] == "undefined"
     assert "one group only" in found["reason"]
+    assert board.gates["verdict"].tolist() == ["NOT EVALUATED"], "which is no pass"
 
 
 def test_a_draw_without_a_group_is_counted_fairlearn_1441(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kdbench.judge.boundary import reach
 from kdbench.judge.ranks import area_under_curve
 from kdbench.judge.readings import Reading, difference
 from kdbench.judge.resample import Resampler, seed_of
@@ -42,10 +43,46 @@ def test_means_equal_numpy_over_gathered_rows(cells, monkeypatch):
             assert found[b] == pytest.approx(columns[drawn].mean(axis=0), abs=1e-5)
 
 
+@pytest.mark.parametrize("cells", [24_000_000, 5 * 300], ids=["examples", "random groups"])
+def test_means_of_groups_equal_numpy_over_gathered_rows(cells, monkeypatch):
+    monkeypatch.setattr("kdbench.judge.resample.CELLS", cells)
+    rng = np.random.default_rng(1)
+    columns, code = rng.normal(size=(300, 3)).astype(np.float32), rng.choice(4, 300, p=[0.6, 0.3, 0.1, 0.0])
+    resampler = Resampler(300, 17, 5)
+    weights, found = of_examples(resampler), resampler.of_groups(columns, code, 4)
+    for group in range(3):
+        at = np.flatnonzero(code == group)
+        assert found.mean[group] == pytest.approx(columns[at].mean(axis=0), abs=1e-6)
+        for b in range(17):
+            drawn = np.repeat(at, weights[b, at].astype(int))
+            assert found.draws[b, group] == pytest.approx(columns[drawn].mean(axis=0), abs=1e-5)
+    assert np.isnan(found.mean[3]).all()
+    assert np.isnan(found.draws[:, 3]).all()
+
+
 def test_clusters_stay_together():
     cluster = np.repeat(np.arange(20), 5)
     weights = of_examples(Resampler(100, 50, 1, cluster))
     assert (weights.reshape(50, 20, 5) == weights.reshape(50, 20, 5)[:, :, :1]).all()
+
+
+def test_clusters_stay_together_in_random_groups_too(monkeypatch):
+    monkeypatch.setattr("kdbench.judge.resample.CELLS", 0)
+    cluster = np.repeat(np.arange(3000), 3)
+    weights = of_examples(Resampler(9000, 4, 1, cluster)).reshape(4, 3000, 3)
+    assert (weights == weights[:, :, :1]).all()
+
+
+def test_random_groups_hold_equally_many_units(monkeypatch):
+    monkeypatch.setattr("kdbench.judge.resample.CELLS", 0)
+    resampler = Resampler(10_000, 2, 1)
+    assert np.ptp(np.bincount(resampler.unit, minlength=resampler.units)) == 1, "10,000 is no multiple of the groups"
+
+
+def test_units_of_clustered_rows_are_their_clusters():
+    resampler = Resampler(8, 2, 1, np.array([0, 0, 0, 1, 1, 2, 2, 2]))
+    assert (resampler.own, resampler.own_of(None), resampler.own_of(np.array([0, 1, 3]))) == (3, 3, 2)
+    assert Resampler(8, 2, 1).own_of(np.array([0, 1, 3])) == 3
 
 
 def test_a_draw_without_a_group_is_nan_and_is_counted():
@@ -63,6 +100,86 @@ def test_wilson_equals_statsmodels():
 
     for hits, n in ((0, 10), (10, 10), (3, 40), (359, 360)):
         assert wilson(hits / n, n) == pytest.approx(proportion_confint(hits, n, method="wilson"), abs=1e-12)
+
+
+def test_percentiles_are_moved_against_the_bias_of_the_draws():
+    """A number that grows under resampling, by 0.3: the draws lie around value + bias, the truth around value - bias."""
+    draws = np.random.default_rng(0).normal(1.3, 0.1, 4000)
+    estimate = checkpoint(Reading(1.0, draws, 100_000, units=100_000))
+    assert [estimate.low, estimate.high] == pytest.approx(np.quantile(draws, [0.025, 0.975]) - draws.mean() + 1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("r", [-0.7, 0.0, 0.9])
+def test_a_difference_of_two_sizes_reaches_as_far_as_zou_and_donner_say(r):
+    """Their equation 6: L = a - b - sqrt((a - l_a)^2 + (u_b - b)^2 - 2 r (a - l_a) (u_b - b)), and U with the other ends."""
+    rng = np.random.default_rng(2)
+    first = rng.normal(size=20_000)
+    second = r * first + np.sqrt(1 - r**2) * rng.normal(size=20_000)
+    a, b = (Reading(v, d, 100, evidence=e, units=100, reach=w) for v, d, e, w in (
+        (0.5, first, "a", (0.1, 0.3)), (0.2, second, "b", (0.05, 0.2)),
+    ))  # fmt: skip
+    found = difference(a, b)
+    low = 0.3 - np.sqrt(0.1**2 + 0.2**2 - 2 * r * 0.1 * 0.2)
+    high = 0.3 + np.sqrt(0.3**2 + 0.05**2 - 2 * r * 0.3 * 0.05)
+    assert [found.value - found.reach[0], found.value + found.reach[1]] == pytest.approx([low, high], abs=0.003)
+
+
+@pytest.mark.parametrize("units", [3, 8, 40])
+def test_few_units_have_the_t_interval_of_scipy(units):
+    """A bootstrap of m units has (m - 1) / m of the variance of their mean, and normal tails."""
+    from scipy import stats
+
+    x = np.random.default_rng(units).normal(size=units)
+    draws = x.mean() + stats.norm.ppf((np.arange(4000) + 0.5) / 4000) * x.std(ddof=0) / np.sqrt(units)
+    estimate = checkpoint(Reading(float(x.mean()), draws, units, units=units))
+    theirs = stats.t.interval(0.95, units - 1, x.mean(), stats.sem(x))
+    assert [estimate.low, estimate.high] == pytest.approx(theirs, abs=0.01 * x.std())
+
+
+def test_a_size_far_from_zero_has_the_percentiles_of_its_noise():
+    half = np.random.default_rng(1).normal(size=(250, 1))
+    noise = np.concatenate([half, -half])
+    down, up = reach(lambda x: np.abs(x).sum(axis=-1), np.array([40.0]), 40 + noise, 0.95)
+    assert [down, up] == pytest.approx([np.quantile(noise, 0.975)] * 2, abs=0.05)
+
+
+def test_noise_in_many_parts_is_not_taken_for_a_deviation():
+    """A sum of ten absolute deviations, one of six standard errors and nine of none: the low end stays below the truth."""
+
+    def size(x):
+        return np.abs(x).sum(axis=-1)
+
+    truth, held = np.r_[6.0, np.zeros(9)], 0
+    for world in range(300):
+        rng = np.random.default_rng([world, 10])
+        found = truth + rng.normal(size=10)
+        held += size(found) - reach(size, found, found + rng.normal(size=(200, 10)), 0.95)[0] <= size(truth)
+    assert held / 300 >= 0.93
+
+
+def test_seeds_that_are_all_right_have_the_error_of_agresti_and_coull():
+    """Equal in every draw and for every seed, and not certain for that: (100 + 2) / (100 + 4) is taken for the rate."""
+    from scipy import stats
+
+    estimate = over([Reading(1.0, np.ones(50), 100, evidence=str(s), units=100, kind="rate") for s in range(3)])
+    error = np.sqrt(102 / 104 * 2 / 104 / 104)
+    assert 1 - estimate.low == pytest.approx(stats.t.ppf(0.975, 99) * error, rel=0.01)
+
+
+@pytest.mark.parametrize("noisy", [8.5, 9.5, 10.5])
+def test_a_noisy_deviation_behind_one_that_is_known_well_is_not_forgotten(noisy):
+    """The larger of two deviations, of which that with five times the noise is the truth: a rate of a small group, say."""
+
+    def size(x):
+        return np.abs(x).max(axis=-1)
+
+    truth, error, held = np.array([noisy, 7.7]), np.array([2.0, 0.4]), 0
+    for world in range(300):
+        rng = np.random.default_rng([world, 11])
+        found = truth + error * rng.normal(size=2)
+        down, up = reach(size, found, found + error * rng.normal(size=(300, 2)), 0.95)
+        held += size(found) - down <= noisy <= size(found) + up
+    assert held / 300 >= 0.92, "0.77 to 0.88 where only the slope at the observed deviations is followed"
 
 
 @pytest.mark.parametrize("what", ["accuracy", "nll", "delta", "small accuracy"])

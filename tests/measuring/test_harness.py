@@ -76,6 +76,9 @@ def scores(result):
 
 @pytest.mark.parametrize("name", ["torch_cpu", "ort_cpu"])
 def test_task_through_a_runner_equals_torch(plugins, letters, name):
+    """lm-eval#879, transformers#24839, #26869: scores that changed with the batch and its padding. Here rows of unlike length
+    share a batch of three, and torch scores each of them alone.
+    """
     lm, _ = model(plugins, letters, name)
     result = run_tasks(lm, [task()])
     expected = np.array([[by_hand(letters, text) for text in pair] for pair in PAIRS])
@@ -106,6 +109,7 @@ def test_rolling_likelihood_of_a_long_text_is_the_sum_over_its_windows(plugins, 
 
 
 def test_a_context_that_is_too_long_loses_its_beginning_and_is_counted(plugins, letters):
+    """lm-eval#3115, #3421, helm#741: texts were cut to the model's length without a word."""
     lm, _ = model(plugins, letters, "torch_cpu")
     context, wanted = encode("x" * 40), encode("end")
     ((value, _),) = lm._loglikelihood_tokens([(("", ""), context, wanted)])

@@ -35,7 +35,9 @@ def test_a_peak_of_loading_that_is_freed_again_is_not_carried_into_inference(tmp
 
 
 def test_without_a_reset_a_fresh_interpreter_reads_the_same(tmp_path, monkeypatch):
-    """As in a container whose /proc/self/clear_refs cannot be written."""
+    """As in a container whose /proc/self/clear_refs cannot be written. rbx#726, bun#43304, panbench#196: there the peak that
+    getrusage tells of a program is that of its parent.
+    """
     model = toy(tmp_path / "m", ALLOCATOR, load=100, infer=50)
     monkeypatch.setattr(memory_script, "reset", lambda: False)
     held = bytearray(b"p" * (300 * MB))

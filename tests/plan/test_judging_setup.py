@@ -116,4 +116,21 @@ def test_the_code_of_derived_numbers_is_in_the_keys_of_judge_jobs(asked, monkeyp
     monkeypatch.setattr(keys, "sources", lambda paths: sources([p for p in paths if not seen.append(p)]))
     jobs(asked())
     names = {f"{p.parent.name}/{p.name}" for p in seen}
-    assert {"judge/score.py", "derived/corruption.py", "discovery/search.py", "stages/judge.py"} <= names
+    assert {"judge/score.py", "derived/corruption.py", "discovery/search.py", "stages/judge.py", "nouns/predictions.py"} <= names
+
+
+def test_another_version_of_a_library_that_numbers_come_from_judges_again_and_makes_no_evidence_again(asked, monkeypatch):
+    """stanford-crfm/helm#4332: what was mended in a metric reaches every board, also where the metric is another library's."""
+    from kdbench.plan import keys
+
+    before = asked()
+    told_then = {job.key for job in jobs(before).values()}
+    known = keys._version
+    keys.runtime.cache_clear()
+    monkeypatch.setattr(keys, "_version", lambda name: "99.0" if name == "fairlearn" else known(name))
+    try:
+        after = asked()
+        assert told_then.isdisjoint(job.key for job in jobs(after).values())
+        assert {job.key for job in before[1].jobs} == {job.key for job in after[1].jobs}
+    finally:
+        keys.runtime.cache_clear()

@@ -12,13 +12,27 @@ from kdbench.report.files import guard
 
 
 def test_pandas_reads_the_scores_back(report, board):
-    for found in (
-        pd.read_parquet(report / "scores.parquet"),
-        pd.read_csv(report / "scores.csv", keep_default_na=False, na_values={"value": [""]}),
-    ):
-        assert list(found.columns) == list(board.scores.columns)
-        assert found["value"].tolist() == pytest.approx(board.scores["value"].tolist(), abs=0, nan_ok=True)
-        assert found["contender"].tolist() == board.scores["contender"].tolist()
+    found = pd.read_parquet(report / "scores.parquet")
+    assert list(found.columns) == list(board.scores.columns)
+    assert found["value"].tolist() == pytest.approx(board.scores["value"].tolist(), abs=0, nan_ok=True)
+    assert found["contender"].tolist() == board.scores["contender"].tolist()
+
+
+def test_the_csv_has_every_number_that_does_not_follow_from_another_row(report, board):
+    """In full precision, without the long texts; of each metric the convention is in standings.json."""
+    found = pd.read_csv(report / "scores.csv", keep_default_na=False, na_values={"value": [""]})
+    follows = [
+        row.seed != -1
+        and (row.status == "not applicable" or row.slice.rpartition(":")[2] in ("gap", "ratio", "worst", "harm", "lift"))
+        for row in board.scores.itertuples()
+    ]
+    kept = board.scores[[not f for f in follows]]
+    assert [c for c in board.scores.columns if c not in ("convention", "evidence")] == list(found.columns)
+    assert found["value"].tolist() == pytest.approx(kept["value"].tolist(), abs=0, nan_ok=True)
+    assert found["contender"].tolist() == kept["contender"].tolist()
+    said = {(m["task"], m["metric"]): m["convention"] for m in json.loads((report / "standings.json").read_text())["metrics"]}
+    whole = board.scores[board.scores["slice"] == ""].drop_duplicates(["task", "metric"])
+    assert said == {(r.task, r.metric): r.convention for r in whole.itertuples()}
 
 
 def test_standings_are_strict_json(report, board):

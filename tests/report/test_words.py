@@ -1,17 +1,21 @@
 """What a reader sees: text without tricks, numbers with three digits and one unit."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
 from kdbench.report import words
+from kdbench.report.pick import titled
 
 
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
     [
         (0.9431, "fraction", "94.3\u202f%"),
-        (-0.0001, "fraction", "0.0\u202f%"),
+        (-0.0001, "fraction", "\u22120.010\u202f%"),
+        (0.00032, "fraction", "0.032\u202f%"),
+        (-1e-9, "fraction", "0.0\u202f%"),
         (0.3312, "ratio", "0.331\u00d7"),
         (2120.0, "microseconds", "2.12\u202fms"),
         (14.2, "seconds", "14.2\u202fs"),
@@ -69,3 +73,18 @@ def test_labels_stay_different_when_they_are_cut():
     made = words.labels(names, 20)
     assert len(set(made.values())) == len(names)
     assert max(map(len, made.values())) <= 24
+
+
+@pytest.mark.parametrize(
+    ("metric", "title", "shown"),
+    [
+        ("ece", "ECE", "ECE"),
+        ("ood_auroc{score=energy}", "OOD AUROC", "OOD AUROC (energy)"),
+        ("ece{bins=10}", "ECE", "ECE (bins=10)"),
+        ("gain{of=ece}", "Gain over the from-scratch twin (ECE)", "Gain over the from-scratch twin (ECE)"),
+        ("corruption_error{base=kd}", "Corruption error / kd", "Corruption error / kd"),
+        ("corruption_error{base=kd,of=top_k_accuracy}", "Corruption error / kd (Top-k)", "Corruption error / kd (Top-k)"),
+    ],
+)
+def test_a_title_says_parameters_once(metric, title, shown):
+    assert titled(SimpleNamespace(metric=metric, title=title)) == shown

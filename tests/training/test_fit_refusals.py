@@ -38,6 +38,8 @@ def test_refusals_are_one_clear_line(where, data, teacher, outputs, found):
 
 
 def test_a_teacher_with_other_labels_is_refused(where, data, teacher, found):
+    """transformers#5196, #10203, #12822: MNLI models whose labels come in another order than the data's."""
+
     def relabelled(classes, shape_classes=10):
         before = artefacts.read(teacher, found)
         job = Job("fit", {"classes": list(classes)})
@@ -55,7 +57,7 @@ def test_a_teacher_with_other_labels_is_refused(where, data, teacher, found):
 
 
 def test_a_teacher_below_chance_is_noted(where, data, outputs, found):
-    """Planted: recorded logits whose classes are shifted by one, with nothing that says so."""
+    """Planted: recorded logits whose classes are shifted by one, with nothing that says so (thermostat#10: 6 % were right)."""
     job = Job("outputs", {"planted": True})
     with where.store.write(job) as draft:
         y, ids = fit.samples.read(data, "train").y, np.asarray(outputs.array("ids.npy"))

@@ -91,6 +91,7 @@ def test_images_are_kept_as_they_are_and_come_channels_last():
 
 
 def test_outputs_are_joined_by_id_not_by_place():
+    """haitongli/knowledge-distillation-pytorch#16, #17: the teacher's outputs stood in another order than the batches."""
     ids = np.array(["c", "a", "d", "b"])
     assert ids[places(np.array(["a", "b", "c"]), ids)].tolist() == ["a", "b", "c"]
     with pytest.raises(Refusal, match="lack 2 of 3 training examples .first: x"):

@@ -1,0 +1,234 @@
+"""Every number that is known to have been quietly wrong somewhere has a test here, and the test says where it was wrong.
+
+The tests are found by reading their files, so that one that is renamed or removed is missed at once.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+D = "data/test_data_table.py"
+F = "predictions/test_silent_numbers_files.py"
+G = "judge/test_silent_numbers_fairness.py"
+Q = "judge/test_silent_numbers_quality.py"
+C = "judge/test_silent_numbers_calibration.py"
+V = "judge/test_silent_numbers_derived.py"
+I = "judge/test_silent_numbers_intervals.py"  # noqa: E741
+M = "measuring/test_silent_numbers_models.py"
+S = "measuring/test_silent_numbers_measurements.py"
+T = "training/test_silent_numbers_teaching.py"
+
+CATALOGUE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    # data
+    ("AUROC of a set with one class only", "scikit-learn#30079",
+     (f"{Q}::test_auroc_of_one_class_is_undefined_with_its_reason_sklearn_30079",)),
+    ("labels and groups called NA, None or null taken for missing ones", "",
+     (f"{D}::test_words_for_nothing_stay_text", f"{F}::test_29_the_groups_na_and_none_stay_groups")),
+    ("examples without a group in the total and in no part", "fairlearn#1155 #1698 #1725",
+     (f"{G}::test_a_missing_group_is_a_row_of_its_own_fairlearn_1155",
+      f"{G}::test_fairlearns_own_groups_and_overall_are_of_the_same_rows_fairlearn_1698",
+      f"{F}::test_30_rows_without_a_group_are_counted_and_named")),
+    ("rates of a group that has no positive example", "fairness_pipeline_dev_toolkit#29",
+     (f"{G}::test_equalized_odds_without_positives_in_a_group_are_undefined_fairness_pipeline_29",
+      f"{G}::test_a_gap_of_a_rate_of_nothing_is_undefined_fairness_pipeline_29",
+      f"{G}::test_a_small_group_is_not_dropped_without_a_word_fairness_pipeline_29")),
+    ("a gap of 0 where there is one group, and a gate that passes on it", "",
+     (f"{G}::test_a_single_group_has_nothing_to_compare_fairlearn", "judge/test_score.py::test_one_group_has_no_gap")),
+    ("resamples that lack a group", "fairlearn#1441", (f"{G}::test_a_draw_without_a_group_is_counted_fairlearn_1441",)),
+    ("label -1 as the last class, label -100 as no example", "",
+     (f"{D}::test_labels_that_other_tools_would_misread_are_refused", f"{F}::test_41_a_negative_label_is_refused",
+      "judge/test_metrics_quality.py::test_a_missing_label_is_never_right_and_never_the_last_class")),
+    ("texts cut to the length of a model", "lm-eval#3115 #3421 helm#741",
+     ("measuring/test_harness.py::test_a_context_that_is_too_long_loses_its_beginning_and_is_counted",)),
+    # teachers, students, models
+    ("teacher and student whose classes stand in another order", "transformers#5196 #10203 #12822",
+     (f"{F}::test_54_classes_are_joined_by_name_whatever_their_order",
+      "training/test_fit_refusals.py::test_a_teacher_with_other_labels_is_refused")),
+    ("labels that are permuted, seen by an accuracy below chance", "thermostat#10",
+     (f"{F}::test_54_permuted_labels_are_doubted", "training/test_fit_refusals.py::test_a_teacher_below_chance_is_noted")),
+    ("a cache that gives the outputs of another teacher", "lm-eval#4063 #2715",
+     (f"{T}::test_55_another_teacher_is_another_entry_torchdistill",
+      f"{T}::test_55_all_that_makes_a_teacher_is_in_the_key_of_its_outputs")),
+    ("outputs planted in the place of another teacher's", "",
+     (f"{T}::test_55_outputs_planted_under_the_key_of_another_teacher_are_refused",
+      "training/test_load_and_outputs.py::test_outputs_of_other_examples_are_refused")),
+    ("outputs of the teacher in another order than the examples", "haitongli/knowledge-distillation-pytorch#16 #17",
+     ("training/test_schedules_and_batches.py::test_outputs_are_joined_by_id_not_by_place",)),
+    ("the same in files of predictions", "haitongli/knowledge-distillation-pytorch#16",
+     (f"{F}::test_56_rows_are_joined_by_id_and_not_by_position",)),
+    ("a teacher in train mode", "sparseml#2191 unbiased-teacher#50",
+     (f"{M}::test_57_a_teacher_answers_twice_the_same_to_the_bit",)),
+    ("a recorded or stored network in train mode", "",
+     (f"{M}::test_57_recorded_teacher_outputs_are_those_of_evaluation_mode",
+      f"{M}::test_an_artefact_in_train_mode_is_stored_and_read_in_evaluation_mode")),
+    ("a student whose answer depends on its neighbours in the batch", "",
+     (f"{M}::test_58_a_student_answers_each_row_alone_as_among_others_in_any_order",)),
+    ("decisions that change with the size of batches", "lm-eval#879 t-zero#29 transformers#24839",
+     (f"{M}::test_59_the_cut_into_batches_flips_no_decision",)),
+    ("scores of texts that change with the padding", "lm-eval#879 transformers#24839 #26869",
+     ("measuring/test_harness.py::test_task_through_a_runner_equals_torch",)),
+    ("a last batch that is filled up with copies", "pytorch#25162 rf-detr#1507 RecBole#1872",
+     (f"{M}::test_60_every_row_is_scored_once",)),
+    ("the same in files of predictions", "pytorch#25162", (f"{F}::test_60_every_example_is_scored_once_whatever_the_sets",)),
+    ("a loss divided by the classes, or without the square of the temperature",
+     "haitongli/knowledge-distillation-pytorch#2 #48 distiller#122",
+     (f"{M}::test_61_kd_is_not_divided_by_the_classes_and_carries_t_squared",)),
+    ("a student that is its own teacher", "labml#66", (f"{M}::test_61_the_teacher_of_kd_is_not_the_student",)),
+    ("padding within the loss", "optipfair#34 Liger-Kernel#974 #1478",
+     ("training/test_method_losses.py::test_kd_of_tokens_does_not_see_padding",)),
+    ("tokens of one vocabulary given to a model of another", "trl#4562 DistillKit#7",
+     (f"{T}::test_63_a_teacher_of_another_vocabulary_is_refused_trl_4562",)),
+    ("one logit an example, spread over all classes", "",
+     (f"{M}::test_65_logits_of_another_width_are_refused_not_broadcast", f"{F}::test_65_one_logit_a_row_is_refused",
+      f"{F}::test_65_one_row_of_logits_too_few_is_refused")),
+    ("logits that are not numbers, scored as class 0", "lm-eval#1340",
+     (f"{M}::test_67_logits_that_are_not_finite_are_never_scored",
+      f"{F}::test_67_logits_that_are_not_finite_are_refused_with_their_count")),
+    ("a head that is not in the file", "transformers#11334 #48722",
+     (f"{M}::test_68_a_missing_head_is_refused_and_a_whole_checkpoint_answers_as_before",)),
+    ("no tensor of a file loaded, because all names have a prefix", "",
+     (f"{M}::test_69_the_prefix_of_data_parallel_is_refused_with_a_hint",)),
+    # metrics
+    ("a bin of its own for confidence 1", "torchmetrics#3510",
+     (f"{C}::test_torchmetrics_3510_confidence_1_has_no_bin_of_its_own",)),
+    ("a confidence of 1 beyond the last bin", "torchmetrics#1646",
+     (f"{C}::test_torchmetrics_1646_confidence_1_is_no_crash_and_a_perfect_predictor_has_error_0",)),
+    ("a probability of 0 below the first bin", "torchmetrics#1744",
+     (f"{C}::test_torchmetrics_1744_probability_0_lies_in_the_first_bin",)),
+    ("the centre of a bin for its mean confidence", "PyCalib#4",
+     (f"{C}::test_pycalib_4_a_bin_is_compared_by_its_mean_confidence_and_not_its_centre",)),
+    ("logits or probabilities guessed from the range of a batch",
+     "torchmetrics#2195 #2329 #1989 #3179 anomalib#2003 #2337",
+     (f"{Q}::test_scores_mean_the_same_in_any_batch_torchmetrics_2195_2329_1989_3179",)),
+    ("the same in files of predictions", "torchmetrics#2195 #2329 #1989 #3179",
+     (f"{F}::test_77_the_kind_is_the_name_of_the_column_and_not_the_range_of_its_numbers",)),
+    ("scores that a sigmoid makes equal", "torchmetrics#2819 anomalib#3407",
+     (f"{Q}::test_auroc_does_not_saturate_torchmetrics_2819_anomalib_3407",)),
+    ("macro averages with classes that do not occur", "torchmetrics#295 #1664 #1691 #2441 #2828",
+     (f"{Q}::test_macro_averages_with_absent_classes_torchmetrics_295_1664_1691_2441_2828",)),
+    ("which side of an OOD detector is the positive one", "OpenOOD#206 #211 #308 ood-metrics#2",
+     (f"{Q}::test_which_side_of_ood_is_positive_is_said_and_kept_openood_206_211_308",)),
+    ("the same for detectors on features", "OpenOOD#206 #211",
+     ("judge/test_metrics_features.py::test_perfect_reversed_and_equal_detectors",)),
+    ("ties between known and foreign inputs", "probly#540", (f"{Q}::test_tied_ood_scores_give_a_half_probly_540",)),
+    ("the standard error of another estimator", "lm-eval#3882",
+     (f"{I}::test_80_an_interval_is_that_of_its_own_estimator_lm_eval_3882",)),
+    ("a standard error of 0 beside a share that is neither 0 nor 1", "lm-eval#3966",
+     (f"{I}::test_80_no_share_between_0_and_1_has_an_interval_of_one_point_lm_eval_3966",)),
+    ("a score and its error that weigh the parts unlike", "lm-eval#1521 #1427",
+     (f"{I}::test_80_the_whole_weighs_examples_and_its_error_is_that_of_the_same_weighting_lm_eval_1521_1427",)),
+    ("a standard error of other groups", "lm-eval#3695",
+     (f"{I}::test_80_a_group_has_the_error_of_its_own_examples_lm_eval_3695",)),
+    ("intervals that do not hold what they say", "",
+     ("judge/test_statistics.py::test_checkpoint_intervals_cover_95_percent",
+      "judge/test_statistics.py::test_intervals_over_seeds_cover_95_percent")),
+    ("means of the means of batches", "lm-eval#2890", (f"{Q}::test_batches_are_never_averaged_lm_eval_2890",)),
+    ("the same for every metric that there is", "",
+     ("judge/test_metric_contract.py::test_it_does_not_depend_on_how_rows_are_split_into_batches",)),
+    ("ties, and answers that are all the same", "",
+     (f"{Q}::test_ties_and_constant_scores_follow_the_stated_rule", f"{F}::test_82_constant_answers_are_said")),
+    ("the log loss of a certain error, and scores of nobody", "",
+     (f"{Q}::test_log_loss_of_a_certain_error_is_stated_and_nobody_has_no_number",)),
+    ("means over the seeds that survived", "",
+     (f"{V}::test_failed_seeds_are_counted_and_named_and_never_averaged_away",
+      "judge/test_board.py::test_a_failed_seed_makes_the_contender_partial_and_unranked")),
+    ("what is retained of a teacher that is no better than a guess", "",
+     (f"{V}::test_retention_of_a_teacher_no_better_than_the_majority_class_is_undefined",)),
+    ("a gate on a number that there is not", "great_expectations#2726 #7432 #8548",
+     ("judge/test_board.py::test_gates_pass_on_the_bound_and_never_on_nothing",)),
+    # latency, memory, operations
+    ("the launch of a computation timed, and not its end", "mlx-benchmark#21 pytorch#177765",
+     (f"{S}::test_88_work_that_is_put_off_is_paid_within_the_timed_region",)),
+    ("negative rates, lost events, mixed units", "optimum-benchmark#128 #223 mlagility#287",
+     (f"{S}::test_89_latencies_are_positive_add_up_to_the_time_that_passed_and_say_their_unit",)),
+    ("a peak of memory inherited from the parent", "rbx#726 bun#43304 panbench#196",
+     ("measuring/test_memory.py::test_without_a_reset_a_fresh_interpreter_reads_the_same",
+      f"{S}::test_90_a_small_model_after_a_large_one_in_one_process_has_its_own_peak")),
+    ("the memory of all processes", "optimum-benchmark#124",
+     (f"{S}::test_91_what_another_process_takes_meanwhile_is_not_counted",)),
+    ("operators without a formula counted as nothing", "fvcore#143 #153 ptflops#62",
+     (f"{M}::test_92_flops_see_fused_attention_and_products_without_a_module",)),
+    ("int8 graphs and recurrent layers counted as nothing", "",
+     ("measuring/test_flops.py::test_an_int8_graph_has_no_floating_point_count",
+      "measuring/test_flops.py::test_flops_equal_the_count_by_hand",
+      "measuring/test_flops.py::test_an_exported_lstm_has_no_count_but_a_reason",
+      "judge/test_metric_values.py::test_flops_of_a_blind_counter_are_undefined")),
+    ("a layer that is used twice", "ptflops#106 DeepSpeed#8320",
+     (f"{M}::test_92_a_shared_layer_costs_each_time_it_runs_and_is_stored_once",)),
+    ("tied weights counted twice, zeros counted as compression", "",
+     (f"{M}::test_93_tied_weights_count_once_and_zeros_are_no_smaller_network",)),
+    # traps in the code of evaluation tools
+    ("the log-likelihood of other rows' labels", "", (f"{C}::test_gnosis_nll_reads_the_labels_of_its_own_rows",)),
+    ("a divergence averaged over batches", "",
+     (f"{C}::test_gnosis_kl_is_a_mean_of_examples_and_not_of_batch_means",)),
+    ("the value that the phantom bin gives", "torchmetrics#3510",
+     (f"{C}::test_t2_torchmetrics_itself_still_disagrees_only_because_of_the_phantom_bin",)),
+    ("fewer bins than were asked for", "", (f"{C}::test_dirichletcal_asked_for_15_bins_there_are_15",)),
+    ("three errors under one name", "",
+     (f"{C}::test_netcal_and_torch_uncertainty_three_errors_named_ace_have_three_names_and_values",)),
+    ("three models under the name of the base of mCE, and errors joined by place", "",
+     (f"{V}::test_three_alexnets_the_base_is_named_and_joined_by_the_name_of_the_shift",)),
+    ("the order of p-values for their rank", "", ("judge/test_pairs.py::test_holm_equals_statsmodels_and_steps_by_rank",)),
+    ("an unpaired test of paired answers", "lm-evaluation-harness#3831",
+     ("judge/test_pairs.py::test_pair_of_checkpoints_is_mcnemar_where_an_unpaired_z_test_sees_nothing",)),
+    ("tied models with different win rates", "helm#4332",
+     ("judge/test_datasets.py::test_tied_rows_of_helm_classic_have_one_win_rate",)),
+    ("a metric that was mended, on no board that was out", "helm#4332",
+     ("end_to_end/test_rejudging.py::test_a_mended_metric_reaches_the_published_board_without_a_model_helm_4332",
+      "plan/test_judging_setup.py::"
+      "test_another_version_of_a_library_that_numbers_come_from_judges_again_and_makes_no_evidence_again")),
+    ("changes of a metric that its version does not tell", "",
+     ("end_to_end/test_rejudging.py::test_every_change_of_a_metric_is_noticed_and_its_restoration_too",)),
+    ("dilation and padding in the count of operations, multiply-adds called FLOPs", "fvcore#69",
+     (f"{S}::test_92_dilation_and_the_kind_of_padding_are_seen",)),
+    ("products within attention that no layer's hook sees", "olmoearth_pretrain#605",
+     (f"{S}::test_92_the_products_within_attention_are_counted",)),
+    ("a percentile whose bound collapses in a long run", "mlcommons/inference#1083",
+     ("judge/test_metric_values.py::test_latency_percentiles_equal_the_binomial_bound_of_scipy",)),
+)  # fmt: skip
+"""What was wrong; the public issues ("" where it was seen in code or measured, and not reported); the tests."""
+
+
+@cache
+def functions(path: str) -> dict[str, str]:
+    """name -> its text with decorators, of the test functions of a file."""
+    text = (ROOT / "tests" / path).read_text(encoding="utf-8")
+    found = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    return {node.name: ast.get_source_segment(text, node) or "" for node in found}
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=[f"{i:02d}" for i in range(len(CATALOGUE))])
+def test_it_has_tests_and_they_name_the_public_issues(entry):
+    wrong, issues, tests = entry
+    assert tests
+    for test in tests:
+        path, _, name = test.partition("::")
+        assert (ROOT / "tests" / path).is_file(), f"{wrong}: there is no tests/{path}"
+        assert name in functions(path), f"{wrong}: tests/{path} has no {name}"
+    said = "\n".join(name + functions(path)[name] for path, _, name in (test.partition("::") for test in tests))
+    missing = [number for number in re.findall(r"#(\d+)", issues) if not re.search(rf"#{number}\b", said)]
+    missing += [project for project in re.findall(r"([\w/-]+)#", issues) if project.lower() not in said.lower()]
+    assert not missing, f"{wrong}: {', '.join(missing)} of {issues} are named by none of {', '.join(tests)}"
+
+
+def test_every_test_of_silent_numbers_is_in_the_catalogue():
+    """But those that are about inputs which were never a wrong number elsewhere: they are refused, or said."""
+    listed = {test for _, _, tests in CATALOGUE for test in tests}
+    files = sorted((ROOT / "tests").rglob("test_silent_numbers_*.py"))
+    assert len(files) >= 9
+    there = {f"{path.relative_to(ROOT / 'tests').as_posix()}::{name}" for path in files
+             for name in functions(path.relative_to(ROOT / "tests").as_posix())}  # fmt: skip
+    plain = {"35", "36", "37", "42", "43", "44", "54", "56", "66"}
+    forgotten = [test for test in there - listed if test.partition("::test_")[2][:2] not in plain and f"{V}::" not in test]
+    assert sorted(forgotten) == [f"{G}::test_the_guide_of_fairlearn_is_on_the_board"]
+
+
+def test_nothing_is_listed_twice():
+    assert len({entry[2] for entry in CATALOGUE}) == len(CATALOGUE)
