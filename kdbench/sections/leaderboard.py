@@ -98,9 +98,8 @@ def _off(row: Any) -> int:
 def _wanted(view: Any, headline: tuple[str, ...]) -> list[tuple[Any, Any, pd.DataFrame]]:
     """(key, column, rows) of each column: clean numbers, means over all shifts, outside sets, gap and worst group.
 
-    By group only the metric of the standings and those whose axis is bias; the rest is in the sections and the files.
+    By group only the metric of the standings and those that compare groups themselves; the rest is in the sections and the files.
     """
-    of_bias = {*view.rows(axis="bias")["metric"], view.primary}
     shifts, unshifted = set(view.scores["shift"]), set(view.rows()["metric"])
     outside = "ood:*" if len([s for s in shifts if s.startswith("ood:")]) > 2 else ""
     out = []
@@ -110,7 +109,7 @@ def _wanted(view: Any, headline: tuple[str, ...]) -> list[tuple[Any, Any, pd.Dat
         if (
             severity
             or (piece and not piece.endswith((":gap", ":worst")) and (":" in piece or "=" in piece))
-            or (piece and (shift or "*" in piece or metric not in of_bias))
+            or (piece and (shift or "*" in piece or (":" in piece and metric != view.primary)))
             or (shift == "ood:*" and not outside)
             or _elsewhere(part, str(metric), headline)
             or (metric != view.primary and kit.measured(part).empty)  # a column of reasons: the sections have them

