@@ -1,4 +1,4 @@
-"""One run at a time in a folder, and one timed job at a time on a machine. Both locks end with the process that holds them."""
+"""One run at a time in a folder, and nothing beside a timed job on a machine. Both locks end with the process that holds them."""
 
 from __future__ import annotations
 
@@ -43,27 +43,38 @@ def hold(root: Path) -> Iterator[None]:
 
 
 class Quiet:
-    """The right to time something on this machine, shared by all runs of this user."""
+    """This machine, as all runs of this user share it: any number of them work beside each other, but one that times something
+    is alone. Other users' runs are not seen; the load that a timing was taken under is recorded with it.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = (folder or Path(tempfile.gettempdir())) / f"kdbench-{os.getuid()}.quiet"
         self._handle = -1
+        self._how = fcntl.LOCK_UN
 
     def take(self) -> bool:
-        """Take it if nobody has it; never waits. Raises OSError where the lock file cannot be made."""
-        if self._handle >= 0:
-            return True
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return False
-        self._handle = handle
-        return True
+        """Be alone if no run works or times something now; never waits. Raises OSError where the lock file cannot be made."""
+        return self._hold(fcntl.LOCK_EX)
+
+    def share(self) -> bool:
+        """Work beside others if nobody times something now; never waits. Raises OSError as `take`."""
+        return self._hold(fcntl.LOCK_SH)
 
     def leave(self) -> None:
         """Give it back; does nothing if it is not held."""
         if self._handle >= 0:
             os.close(self._handle)
-            self._handle = -1
+            self._handle, self._how = -1, fcntl.LOCK_UN
+
+    def _hold(self, how: int) -> bool:
+        if self._how == how:
+            return True
+        self.leave()  # the kernel does not change one lock into the other in one step either
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._handle, self._how = handle, how
+        return True

@@ -103,23 +103,25 @@ class _Run:
             self._bury()
 
     def _dispatch(self) -> bool:
-        """Hand out what can start. True if a job waits for another run that is timing something on this machine."""
+        """Hand out what can start. True if a job waits for another run: to end its timing, or to end its work so that we can time."""
         if self.pool is None:
             self._start()
         if self.pool is None or not self.pool.ready:
             return False
         schedule = self.ledger.schedule
         if self.suspects:  # one at a time, so that the next death of the server has one cause
-            if self.flights or (self.suspects[0].job.alone and not self._hush()):
+            if self.flights or not self._allowed(alone=self.suspects[0].job.alone):
                 return not self.flights
             self._launch([self.suspects.pop(0)])
             return False
+        if not self.flights and not self._allowed(alone=schedule.waits_alone()):
+            return True
         crowded = any(flight.alone for flight in self.flights.values())
         while not crowded and len(self.flights) < self.site.workers and (batch := schedule.take(idle=False)):
             self._launch(batch)
         self.ledger.note_skipped()
         if not self.flights and schedule.waits_alone():
-            if not self._hush():
+            if not self._allowed(alone=True):
                 return True
             self._launch(schedule.take(idle=True))
         elif not self.flights and not schedule.over:
@@ -127,12 +129,13 @@ class _Run:
             self.ledger.fail(next(left), "needs a job that needs this one")
         return False
 
-    def _hush(self) -> bool:
+    def _allowed(self, *, alone: bool) -> bool:
+        """Whether the machine is ours for a job now: to itself, or beside those of other runs."""
         try:
-            return self.quiet.take()
+            return self.quiet.take() if alone else self.quiet.share()
         except OSError:  # no folder that all runs of this user share: at least the runs on this store take turns
             self.quiet = Quiet(self.ledger.store.root)
-            return self.quiet.take()
+            return self.quiet.take() if alone else self.quiet.share()
 
     def _start(self) -> None:
         schedule, site, root = self.ledger.schedule, self.site, self.ledger.store.root
@@ -193,7 +196,7 @@ class _Run:
                 del self.flights[message["batch"]]
                 for key in flight.left:
                     self.ledger.schedule.again(key)
-                if flight.alone:
+                if not self.flights:  # another run may have waited for this moment
                     self.quiet.leave()
             case event:
                 if message.get("key") in flight.left:

@@ -174,3 +174,16 @@ def test_only_one_at_a_time_has_quiet(tmp_path):
     first.leave()
     assert second.take()
     second.leave()
+
+
+def test_many_share_a_machine_that_nobody_times_on(tmp_path):
+    first, second, timer = Quiet(tmp_path), Quiet(tmp_path), Quiet(tmp_path)
+    assert first.share()
+    assert second.share()
+    assert not timer.take()
+    first.leave()
+    assert second.take()  # from working to timing, in its own hands
+    assert not first.share()
+    second.leave()
+    assert timer.take()
+    timer.leave()

@@ -133,6 +133,29 @@ def test_alone_waits_for_the_machine(tmp_path, monkeypatch):
     assert time.monotonic() - started > 0.8
 
 
+def test_work_waits_while_another_run_times_something(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    other = Quiet()
+    assert other.take()
+    threading.Timer(0.8, other.leave).start()
+    started = time.monotonic()
+    outcome, *_ = toys.go([trace(1, sleep=0)], tmp_path / "kd")
+    assert outcome.done == 1
+    assert time.monotonic() - started > 0.8
+
+
+def test_a_timed_job_waits_while_another_run_works_and_plain_work_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    other = Quiet()
+    assert other.share()
+    threading.Timer(2.0, other.leave).start()
+    started = time.monotonic()
+    _, store, _ = toys.go([plain := trace(1, sleep=0), timed := trace(2, alone=True, sleep=0)], tmp_path / "kd")
+    assert time.monotonic() - started > 2.0
+    assert seen(store, plain)["end"] < seen(store, timed)["start"]
+    assert seen(store, timed)["start"] - seen(store, plain)["end"] > 0.3  # the plain one did not wait for the other run
+
+
 def test_uses_falls_back_when_the_first_fails(tmp_path):
     bad, good = Job("bad", {"way": "base"}), add(5)
     job = add(1, uses={"a": (bad.key, good.key)})
