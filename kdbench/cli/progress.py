@@ -8,12 +8,15 @@ from contextlib import ExitStack, contextmanager
 
 from kdbench.execute import Event
 
+SAID = ("failed", "waiting")
+"""Kinds of events that are said in a line of their own."""
+
 
 @contextmanager
 def bar(what: str) -> Iterator[Callable[[Event], None]]:
     """A receiver of events that draws a bar on standard error from the first job on; quiet where that is no terminal."""
     if not sys.stderr.isatty():
-        yield _failures
+        yield _plainly
         return
     with ExitStack() as stack:
         drawn: list[_Bar] = []
@@ -45,13 +48,17 @@ class _Bar:
         self._task = self._progress.add_task(what)
 
     def tell(self, event: Event) -> None:
-        """Move on; say a failure at once."""
-        if event.kind == "failed":
-            self._progress.console.print(f"failed: {event.label}: {event.reason}", markup=False, highlight=False)
-        text = f"{self._what}: {event.label}"[:60]
+        """Move on; say a failure, and that the run waits, at once."""
+        if event.kind in SAID:
+            self._progress.console.print(_said(event), markup=False, highlight=False)
+        text = f"{self._what}: {event.label or 'waiting'}"[:60]
         self._progress.update(self._task, total=event.total, completed=event.done, description=text)
 
 
-def _failures(event: Event) -> None:
-    if event.kind == "failed":
-        print(f"failed: {event.label}: {event.reason}", file=sys.stderr)
+def _plainly(event: Event) -> None:
+    if event.kind in SAID:
+        print(_said(event), file=sys.stderr)
+
+
+def _said(event: Event) -> str:
+    return ": ".join(filter(None, (event.kind, event.label, event.reason)))

@@ -62,6 +62,11 @@ class Ledger:
             self._keep(key, why, "")
             self._say("skipped", key, why)
 
+    def waits(self, why: str) -> None:
+        """Tell that nothing can start for now."""
+        schedule = self.schedule
+        self.tell(Event("waiting", "", "", schedule.settled, len(schedule.jobs), why))
+
     def over(self) -> bool:
         """Whether all jobs are settled, and no job has spoilt the entry of another since it was made."""
         if not self.schedule.over:

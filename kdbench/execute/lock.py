@@ -43,34 +43,46 @@ def hold(root: Path) -> Iterator[None]:
 
 
 class Quiet:
-    """This machine, as all runs of this user share it: any number of them work beside each other, but one that times something
-    is alone. Other users' runs are not seen; the load that a timing was taken under is recorded with it.
+    """The machine as all runs of this user share it: any number of them work beside each other, but one that times something
+    is alone. Whoever waits to time something shuts a gate, so that no further work begins before it had its turn. Other users'
+    runs are not seen; the load that a timing was taken under is recorded with it.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.path = (folder or Path(tempfile.gettempdir())) / f"kdbench-{os.getuid()}.quiet"
-        self._handle = -1
-        self._how = fcntl.LOCK_UN
+        place = folder or Path(tempfile.gettempdir())
+        self._gate, self._room = (_Lock(place / f"kdbench-{os.getuid()}.{name}") for name in ("gate", "quiet"))
 
     def take(self) -> bool:
-        """Be alone if no run works or times something now; never waits. Raises OSError where the lock file cannot be made."""
-        return self._hold(fcntl.LOCK_EX)
+        """Be alone if no run works or times something now, else keep new work out until `leave`; never waits. Raises OSError
+        where the lock files cannot be made.
+        """
+        return self._gate.hold(fcntl.LOCK_EX) and self._room.hold(fcntl.LOCK_EX)
 
     def share(self) -> bool:
-        """Work beside others if nobody times something now; never waits. Raises OSError as `take`."""
-        return self._hold(fcntl.LOCK_SH)
+        """Begin work beside that of others, if nobody times something or waits to; never waits. Raises OSError as `take`."""
+        if not self._gate.hold(fcntl.LOCK_SH):
+            return False
+        self._gate.leave()
+        return self._room.hold(fcntl.LOCK_SH)
 
     def leave(self) -> None:
-        """Give it back; does nothing if it is not held."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle, self._how = -1, fcntl.LOCK_UN
+        """Give all of it back; does nothing if nothing is held."""
+        self._room.leave()
+        self._gate.leave()
 
-    def _hold(self, how: int) -> bool:
+
+class _Lock:
+    """A lock of the kernel (flock) on a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._handle, self._how = path, -1, fcntl.LOCK_UN
+
+    def hold(self, how: int) -> bool:
+        """Hold it shared or exclusively; whether that could be had at once."""
         if self._how == how:
             return True
-        self.leave()  # the kernel does not change one lock into the other in one step either
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self.leave()  # the kernel does not change one kind into the other in one step either
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, how | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -78,3 +90,8 @@ class Quiet:
             return False
         self._handle, self._how = handle, how
         return True
+
+    def leave(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle, self._how = -1, fcntl.LOCK_UN

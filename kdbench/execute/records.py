@@ -48,7 +48,8 @@ class Site:
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something happened to a job. kind: "started" | "finished" | "failed" | "skipped"; done: jobs of `total` that are
-    settled by now (made, found in the store, failed or skipped); reason: why it failed or was skipped.
+    settled by now (made, found in the store, failed or skipped); reason: why it failed or was skipped. Of no job is "waiting":
+    nothing can start now, for the reason given.
     """
 
     kind: str

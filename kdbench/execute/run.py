@@ -14,10 +14,10 @@ from kdbench.execute import reason, warm
 from kdbench.execute.channel import Message
 from kdbench.execute.heed import Heed, heeded
 from kdbench.execute.ledger import Ledger
-from kdbench.execute.lock import Quiet
 from kdbench.execute.pool import Pool
 from kdbench.execute.records import Event, Outcome, Site
 from kdbench.execute.schedule import Ready, Schedule
+from kdbench.execute.turn import Turn
 from kdbench.execute.work import told
 from kdbench.nouns import Job
 from kdbench.store import Store
@@ -82,7 +82,11 @@ class _Run:
     flights: dict[int, _Flight] = field(default_factory=dict)
     suspects: list[Ready] = field(default_factory=list)
     deaths: Counter[str] = field(default_factory=Counter)
-    quiet: Quiet = field(default_factory=Quiet)
+    turn: Turn = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The turns that runs of one machine take."""
+        self.turn = Turn(self.ledger.store.root, self.ledger.waits)
 
     def go(self) -> None:
         """Until all jobs are settled or the run is stopped; no process outlives this call."""
@@ -99,29 +103,26 @@ class _Run:
                 patience = POLL if polls else 5.0 if self.flights or self.pool is None or not self.pool.ready else 0.0
                 self._listen(min(patience, max(0.0, stop_at - time.monotonic())))
         finally:
-            self.quiet.leave()
+            self.turn.leave()
             self._bury()
 
     def _dispatch(self) -> bool:
-        """Hand out what can start. True if a job waits for another run: to end its timing, or to end its work so that we can time."""
+        """Hand out what can start. True if a job waits for another run on this machine."""
         if self.pool is None:
             self._start()
         if self.pool is None or not self.pool.ready:
             return False
         schedule = self.ledger.schedule
         if self.suspects:  # one at a time, so that the next death of the server has one cause
-            if self.flights or not self._allowed(alone=self.suspects[0].job.alone):
+            if self.flights or not self.turn.ours(alone=self.suspects[0].job.alone):
                 return not self.flights
             self._launch([self.suspects.pop(0)])
             return False
-        if not self.flights and not self._allowed(alone=schedule.waits_alone()):
+        if not schedule.waits_alone() and not self._fill():
             return True
-        crowded = any(flight.alone for flight in self.flights.values())
-        while not crowded and len(self.flights) < self.site.workers and (batch := schedule.take(idle=False)):
-            self._launch(batch)
         self.ledger.note_skipped()
         if not self.flights and schedule.waits_alone():
-            if not self._allowed(alone=True):
+            if not self.turn.ours(alone=True):
                 return True
             self._launch(schedule.take(idle=True))
         elif not self.flights and not schedule.over:
@@ -129,13 +130,17 @@ class _Run:
             self.ledger.fail(next(left), "needs a job that needs this one")
         return False
 
-    def _allowed(self, *, alone: bool) -> bool:
-        """Whether the machine is ours for a job now: to itself, or beside those of other runs."""
-        try:
-            return self.quiet.take() if alone else self.quiet.share()
-        except OSError:  # no folder that all runs of this user share: at least the runs on this store take turns
-            self.quiet = Quiet(self.ledger.store.root)
-            return self.quiet.take() if alone else self.quiet.share()
+    def _fill(self) -> bool:
+        """Start jobs that go beside others, as many as there are workers; False if another run keeps them out."""
+        crowded = any(flight.alone for flight in self.flights.values())
+        while not crowded and len(self.flights) < self.site.workers:
+            if not self.turn.ours(alone=False):
+                return False
+            batch = self.ledger.schedule.take(idle=False)
+            if not batch:
+                break
+            self._launch(batch)
+        return True
 
     def _start(self) -> None:
         schedule, site, root = self.ledger.schedule, self.site, self.ledger.store.root
@@ -197,7 +202,7 @@ class _Run:
                 for key in flight.left:
                     self.ledger.schedule.again(key)
                 if not self.flights:  # another run may have waited for this moment
-                    self.quiet.leave()
+                    self.turn.leave()
             case event:
                 if message.get("key") in flight.left:
                     flight.current = message["key"]

@@ -59,7 +59,7 @@ def test_target_without_its_package_cannot_run(tmp_path, capsys):
         encoding="utf-8",
     )
     examine("--plugins", str(tmp_path))
-    assert "cannot run: no_such_package not installed" in capsys.readouterr().out
+    assert "not available: no_such_package is not installed" in capsys.readouterr().out
 
 
 def test_no_store_is_refused(tmp_path):

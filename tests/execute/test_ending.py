@@ -181,9 +181,23 @@ def test_many_share_a_machine_that_nobody_times_on(tmp_path):
     assert first.share()
     assert second.share()
     assert not timer.take()
+    timer.leave()
     first.leave()
     assert second.take()  # from working to timing, in its own hands
     assert not first.share()
     second.leave()
     assert timer.take()
     timer.leave()
+
+
+def test_who_waits_to_time_something_keeps_new_work_out_and_gets_its_turn(tmp_path):
+    worker, timer, late = Quiet(tmp_path), Quiet(tmp_path), Quiet(tmp_path)
+    assert worker.share()
+    assert not timer.take()
+    assert not worker.share()  # no further job of the one that works
+    assert not late.share()
+    worker.leave()
+    assert timer.take()
+    timer.leave()
+    assert late.share()
+    late.leave()
