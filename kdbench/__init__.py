@@ -32,6 +32,7 @@ from kdbench.nouns import (
     Bundle,
     Cells,
     Edit,
+    Failed,
     NotApplicable,
     Outputs,
     Predictions,
@@ -53,6 +54,7 @@ _LAZY = {
     "kit": "kdbench.report",
     "example": "kdbench.nets.build",
     "fit_temperature": "kdbench.judge.temperature",
+    "inner_values": "kdbench.nets.inside",
     "mask": "kdbench.nets.edits",
     "masks": "kdbench.nets.edits",
     "precision_influence": "kdbench.judge.ranks",
@@ -74,7 +76,8 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Artefact", "Batch", "Bundle", "Cells", "Count", "Edit", "Fraction", "NonNegative", "NotApplicable", "Outputs", "Positive",
-    "Predictions", "ProperFraction", "Refusal", "Runner", "Samples", "Shape", "Undefined", "Whole", "compressor", "dataset",
+    "Artefact", "Batch", "Bundle", "Cells", "Count", "Edit", "Failed", "Fraction", "NonNegative", "NotApplicable", "Outputs",
+    "Positive", "Predictions", "ProperFraction", "Refusal",
+    "Runner", "Samples", "Shape", "Undefined", "Whole", "compressor", "dataset",
     "method", "metric", "model", "relabeler", "section", "shift", "target", "view",
 ]  # fmt: skip

@@ -170,13 +170,31 @@ def metric(*, better: str, form: str = "mean", axis: str = "quality", **facts: U
     return _declare("metric", better=better, form=form, axis=axis, **{**METRIC_FACTS, **facts})
 
 
-def target(*, accepts: tuple[str, ...], reference: bool = False, timed: bool = True, needs: tuple[str, ...] = ()) -> Declare:
-    """How and where a model runs, `(artefact, example, *, params) -> Runner`.
-
-    accepts: runtimes. reference: it runs the artefact as it is, so that no parity check against eager is due.
-    timed: its runners have a bundle, by which latency and memory are measured. needs: packages that must be installed.
+class TargetFacts(TypedDict, total=False):
+    """What a target's file says of it. reference: it runs the artefact as it is, so that no parity check against eager is due.
+    timed: its runners have a bundle, by which latency, memory and energy are measured. needs: packages that must be installed.
+    requires: what else the machine must have: "compiler" (C++), "cuda" (an NVIDIA device), "provider" (the execution provider of
+    ONNX Runtime that the parameter of this name says). device: where it computes, "cpu" or "cuda". remote: it runs the model
+    on another machine.
     """
-    return _declare("target", accepts=accepts, reference=reference, timed=timed, needs=needs)
+
+    reference: bool
+    timed: bool
+    needs: tuple[str, ...]
+    requires: tuple[str, ...]
+    device: str
+    remote: bool
+
+
+TARGET_FACTS: TargetFacts = {
+    "reference": False, "timed": True, "needs": (), "requires": (), "device": "cpu", "remote": False,
+}  # fmt: skip
+"""What holds where a target does not say."""
+
+
+def target(*, accepts: tuple[str, ...], **facts: Unpack[TargetFacts]) -> Declare:
+    """How and where a model runs, `(artefact, example, *, params) -> Runner`. accepts: runtimes of artefacts."""
+    return _declare("target", accepts=accepts, **{**TARGET_FACTS, **facts})
 
 
 def section(*, title: str, order: int = 50) -> Declare:

@@ -25,6 +25,8 @@ COMMANDS: Mapping[str, str] = {
     "report": "write the report again from what is stored",
     "judge": "score prediction files made anywhere",
     "predictions": "write the stored predictions as files",
+    "export": "write a run's timings for other tools",
+    "measure": "measure one model, alone or against another",
     "list": "the plugins that a suite can name",
     "show": "one plugin: its docs, parameters and facts",
     "init": "write a starter suite or a starter plugin",

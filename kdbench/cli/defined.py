@@ -15,7 +15,7 @@ from kdbench.signature import Description
 
 AXES = (
     "quality", "fidelity", "calibration", "selective", "robustness", "ood", "bias",
-    "latency", "memory", "compute", "size", "cost", "export", "training",
+    "latency", "memory", "energy", "compute", "size", "cost", "export", "training",
 )  # fmt: skip
 """The order in which metrics are listed."""
 DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "none": "no direction"}

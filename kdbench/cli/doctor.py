@@ -24,6 +24,7 @@ from kdbench.execute.pool import Pool
 from kdbench.nouns import Refusal
 from kdbench.registry import FOLDERS, Plugins
 from kdbench.signature import Problem
+from kdbench.stages import available, energy_script
 from kdbench.stages.host import fingerprint
 from kdbench.store import Damaged, Missing, Store
 
@@ -138,23 +139,24 @@ def server() -> Iterator[Finding]:
 
 def meters() -> Iterator[Finding]:
     """Real meters of energy: without one, energy is reported as such."""
-    counters = list(Path("/sys/class/powercap").glob("intel-rapl:*/energy_uj"))
-    readable = [one for one in counters if os.access(one, os.R_OK)]
-    text = f"{len(readable)} counters" if readable else "not readable by this user" if counters else "no meter"
-    yield Finding("meters", "RAPL", text)
+    why = energy_script.without()
+    yield Finding("meters", "RAPL", why or ", ".join(one.name for one in energy_script.counters()))
     there = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
-    yield Finding("meters", "NVIDIA", "driver found" if there else "no device")
+    nvml = energy_script.without("cuda") or "driver found"
+    yield Finding("meters", "NVIDIA", nvml if there else "no device")
 
 
 def targets(plugins: Plugins) -> Iterator[Finding]:
-    """Every target, and whether what it needs is installed."""
-    for name in plugins.names("target"):
-        try:
-            description = plugins.get("target", name)
-        except Refusal:
+    """Every target, and what this machine lacks for it, if anything."""
+    for description in plugins.describe("target"):
+        if isinstance(description, Problem):
             continue  # listed among the problems
-        missing = [one for one in description.facts.get("needs", ()) if importlib.util.find_spec(one) is None]
-        yield Finding("targets", name, f"cannot run: {', '.join(missing)} not installed" if missing else "can run")
+        try:
+            missing = available.lacks(description, {one.name: one.default for one in description.params})
+        except Refusal as error:
+            yield Finding("targets", description.name, str(error), ill=True)
+        else:
+            yield Finding("targets", description.name, f"not available: {missing}" if missing else "available")
 
 
 def problems(plugins: Plugins) -> Iterator[Finding]:

@@ -17,16 +17,18 @@ from kdbench.judge import parity as like
 from kdbench.judge import recipes as recipe
 from kdbench.judge import standings as standing
 from kdbench.judge.axes import axes, metric_id
+from kdbench.judge.calls import CALL_COLUMNS, calls
 from kdbench.judge.curves import CURVE_COLUMNS
 from kdbench.judge.discovery import COLUMNS as DISCOVERY_COLUMNS
 from kdbench.judge.evidence import measured
-from kdbench.judge.expected import missing
+from kdbench.judge.expected import PLACE, missing
+from kdbench.judge.exports import EXPORT_COLUMNS, exports
 from kdbench.judge.facts import facts
 from kdbench.judge.gates import COLUMNS as GATE_COLUMNS
 from kdbench.judge.gates import gates
 from kdbench.judge.ranking import discoveries, ranking
 from kdbench.judge.rows import COLUMNS, OVER_SEEDS
-from kdbench.nouns import Job, Plan, Suite
+from kdbench.nouns import Job, Plan, Suite, labelled
 from kdbench.registry import Plugins
 from kdbench.store import Entry, Missing, Store
 
@@ -38,7 +40,7 @@ PAIR_COLUMNS = (
     "mcnemar_p", "mcnemar_seed", "odds_ratio",
 )  # fmt: skip
 """The columns of the pairs (see `kdbench.judge.pairs.pairs`). mcnemar_*: of one checkpoint each, those of mcnemar_seed."""
-TIMING_COLUMNS = ("task", "contender", "target", "block", "reference_us", "contender_us")
+TIMING_COLUMNS = ("task", "contender", "target", "scenario", "block", "reference_us", "contender_us")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Board:
     standings, pairs: by task and target, on its primary metric; recipes: long facts of how contenders were made; timings: every
     timed block; gates: the suite's conditions; facts: versions, host, data of each task, statistics of the run, warnings.
     pareto: who is on the front of two or more metrics; datasets: contenders over several tasks; parity: how recipes differ, and
-    who is not ranked for it; discoveries: slices in which a contender loses most against the teacher.
+    who is not ranked for it; discoveries: slices in which a contender loses most against the teacher; calls: how the timed calls
+    were spread, and under what load; exports: what the check of each exported model against the original found.
     """
 
     suite: Suite
@@ -63,6 +66,8 @@ class Board:
     datasets: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=list(dataset.COLUMNS)))
     parity: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=list(like.COLUMNS)))
     discoveries: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=list(DISCOVERY_COLUMNS)))
+    calls: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=list(CALL_COLUMNS)))
+    exports: pd.DataFrame = field(default_factory=partial(pd.DataFrame, columns=list(EXPORT_COLUMNS)))
 
 
 def assemble(
@@ -96,6 +101,8 @@ def assemble(
         _frame(over_tasks, dataset.COLUMNS),
         _frame(parity, like.COLUMNS),
         discoveries((_table(e, "discoveries.parquet") for e in found), DISCOVERY_COLUMNS),
+        _frame(list(calls(plan, store)), CALL_COLUMNS),
+        _frame(list(exports(plan, store)), EXPORT_COLUMNS),
     )
 
 
@@ -138,10 +145,10 @@ def _scores(
     suite: Suite, plan: Plan, judging: Sequence[Job], entries: Mapping[str, Entry], plugins: Plugins, store: Store
 ) -> pd.DataFrame:
     found = [_table(entries[job.key], "rows.parquet") for job in judging if job.key in entries]
-    names = ("task", "contender", "target", "metric", "shift", "severity", "seed")
+    names = (*PLACE, "seed")
     present: set[tuple[Any, ...]] = set()
     for table in found:
-        whole = table[table["slice"] == ""]
+        whole = table[(table["slice"] == "") | (table["axis"] != "bias")]
         present.update(zip(*(whole[name] for name in names), strict=True))
     absent = pd.DataFrame(list(missing(suite, plan, judging, present, plugins, store)), columns=list(COLUMNS))
     tables = [t.reindex(columns=list(COLUMNS)).astype(object) for t in (*found, absent) if len(t)]
@@ -200,13 +207,15 @@ def _ordered(suite: Suite, scores: pd.DataFrame, plugins: Plugins) -> pd.DataFra
     orders = {
         "task": [t.name for t in suite.tasks],
         "contender": list(dict.fromkeys(c.name for t in suite.tasks for c in t.rows())),
-        "target": ["", *(t.name for t in suite.targets)],
+        "target": ["", *labelled(suite.targets)],
         "metric": metrics,
     }
     by: list[Any] = [scores[name].map({v: i for i, v in enumerate(order)}).fillna(len(order)) for name, order in orders.items()]
     by.append(scores["metric"])  # those that the suite does not name, as errors under shift, come after its own
     # rows without a number come last from the concatenation: place and seed put them where they belong
-    by += [scores["slice"] != "", scores["slice"], scores["shift"], scores["severity"], scores["seed"]]
+    scenarios = {scenario.name: i for i, scenario in enumerate(suite.measure.scenarios("tokens"))}
+    by += [scores["slice"] != "", scores["slice"].map(scenarios).fillna(0)]
+    by += [scores[name] for name in ("slice", "shift", "severity", "seed")]
     return scores.iloc[np.lexsort([np.asarray(b) for b in reversed(by)])].reset_index(drop=True)
 
 
@@ -215,16 +224,17 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _timings(plan: Plan, store: Store) -> Iterator[dict[str, Any]]:
-    """The fastest call of every timed block, in microseconds, of the first seed that there is."""
-    seen: set[tuple[str, str, str]] = set()
+    """The fastest call of every timed block of every scenario, in microseconds, of the first seed that there is."""
+    seen: set[tuple[str, ...]] = set()
     for cell in plan.cells:
-        place = (cell.task, cell.contender, cell.target)
+        place = (cell.task, cell.contender, cell.target, cell.scenario)
         entry = _open(store, cell.key) if cell.evidence == "latency" and cell.key and place not in seen else None
         if entry is None:
             continue
         seen.add(place)
         held = measured(entry, "latency")
-        head = dict(zip(TIMING_COLUMNS[:3], place, strict=True))
-        best = zip(held["wall_reference"].min(axis=1), held["wall_contender"].min(axis=1), strict=True)
+        head = dict(zip(TIMING_COLUMNS[:4], place, strict=True))
+        both = (held.get(f"best_{role}", held[f"wall_{role}"].min(axis=1)) for role in ("reference", "contender"))
+        best = zip(*both, strict=True)
         for block, (reference, contender) in enumerate(best):
             yield {**head, "block": block, "reference_us": float(reference) * 1e6, "contender_us": float(contender) * 1e6}

@@ -32,6 +32,7 @@ class Piece:
     split: str
     shift: str
     severity: int
+    scenario: str = ""
 
     @property
     def foreign(self) -> bool:

@@ -14,7 +14,7 @@ from kdbench.registry import Plugins
 from kdbench.signature import Description
 from kdbench.store import Store
 
-PLACE = ("task", "contender", "target", "metric", "shift", "severity")
+PLACE = ("task", "contender", "target", "metric", "shift", "severity", "slice")
 
 
 class Reasons:
@@ -27,8 +27,8 @@ class Reasons:
     def of(self, cell: Cell, judged: Job | None) -> tuple[str, str]:
         """(status, reason) of a number that is not on the board though this cell was planned."""
         if cell.reason:
-            missing = cell.reason.startswith("not available")
-            return ("skipped" if missing else "not applicable"), cell.reason
+            said = {"not available": "skipped", "no meter": "undefined"}
+            return next((s for head, s in said.items() if cell.reason.startswith(head)), "not applicable"), cell.reason
         reason = self._upstream(cell.key, set())
         if reason:
             return "failed", reason
@@ -59,7 +59,7 @@ def missing(
 ) -> Iterator[dict[str, Any]]:
     """A row with a status for every planned number that has none: per seed, and over seeds where no seed has one.
 
-    present: (task, contender, target, metric, shift, severity, seed) of the rows that there are.
+    present: (task, contender, target, metric, shift, severity, slice, seed) of the rows of all examples, and of scenarios.
     """
     reasons = Reasons(plan, judging, store)
     judged = {(job.spec["task"], canonical_use(job.spec["metric"])): job for job in judging}
@@ -70,7 +70,8 @@ def missing(
             job = judged.get((task.name, canonical_use({"name": use.name, "params": dict(use.params)})))
             places: dict[tuple[Any, ...], tuple[str, str]] = {}
             for cell, shift in _cells(about, cells):
-                place = (task.name, cell.contender, cell.target, metric_id(about, use.params), shift, cell.severity)
+                place: tuple[Any, ...] = (task.name, cell.contender, cell.target, metric_id(about, use.params), shift)
+                place = (*place, cell.severity, cell.scenario)
                 if (*place, OVER_SEEDS if about.facts.get("form") == "seeds" else cell.seed) in present:
                     continue
                 status, reason = _nothing_foreign(shift) or reasons.of(cell, job)
@@ -123,7 +124,6 @@ def _row(place: tuple[Any, ...], seed: int, why: tuple[str, str], about: Descrip
         "convention": convention(about, use.params),
         "version": int(facts.get("version") or 1),
         "split": "test" if not any(k in requires(about) for k in KINDS) else "",
-        "slice": "",
         "unit": facts.get("unit", "fraction"),
         "better": facts["better"],
         "status": why[0],

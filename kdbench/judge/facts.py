@@ -58,6 +58,8 @@ def _warnings(suite: Suite, tasks: Mapping[str, Any], over: pd.DataFrame) -> Ite
         yield from (f"{name}: {note}" for note in meta.get("notes", ()))
     if len(suite.seeds) == 1:
         yield "one seed: the intervals and ranks are about these checkpoints, not about the methods"
+    scenario = (over["slice"] != "") & (over["axis"] != "bias")
+    over = over.assign(title=over["title"].where(~scenario, over["title"] + ", " + over["slice"]))
     noisy = over[over["status"] == "noisy"].drop_duplicates(["task", "contender", "target", "title", "reason"])
     for (title, reason), rows in noisy.groupby(["title", "reason"], sort=False):
         places = [
@@ -65,7 +67,7 @@ def _warnings(suite: Suite, tasks: Mapping[str, Any], over: pd.DataFrame) -> Ite
             for (task, target), of in rows.groupby(["task", "target"], sort=False)
         ]
         yield f"{title} is noisy: {reason}: {'; '.join(places)}"
-    broken = over[over["status"].isin(["failed", "partial"]) & (over["slice"] == "")]
+    broken = over[over["status"].isin(["failed", "partial"]) & ((over["slice"] == "") | (over["axis"] != "bias"))]
     for (task, contender, status, reason), rows in broken.groupby(["task", "contender", "status", "reason"], sort=False):
         titles = list(dict.fromkeys(rows["title"]))
         named = f"{', '.join(titles[:2])}: " if len(titles) < 3 else ""  # a contender that failed has no number at all

@@ -1,8 +1,9 @@
-"""Numbers from what was measured: size, cost, memory, latency, parity."""
+"""Numbers from what was measured: latency and memory by scenario, energy, size, cost, parity."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,50 +12,68 @@ from kdbench.judge.ask import Metric
 from kdbench.judge.evidence import Piece, measured
 from kdbench.judge.readings import Reading, Spot, nothing
 from kdbench.judge.resample import block_draws
-from kdbench.nouns import NotApplicable, Undefined
+from kdbench.nouns import Failed, NotApplicable, Undefined
 from kdbench.store import Entry
 
-KINDS = ("latency", "memory", "size", "cost", "parity")
+KINDS = ("latency", "memory", "energy", "size", "cost", "parity")
+BY_SCENARIO = frozenset({"latency", "memory"})
+"""Kinds of which there is one piece for each scenario; the others stand beside each of them."""
+BESIDE = {"null": "latency", "teacher_size": "size", "teacher_cost": "cost", "teacher_energy": "energy"}
+"""What the teacher's own pieces are called when they are handed to a metric about a contender, and of which kind they are."""
 
 
 def measurements(
     metric: Metric, pieces: Sequence[Piece], entries: Mapping[str, Entry], draws: int, seed: int
 ) -> Iterator[tuple[Spot, Reading]]:
-    """One reading for each contender, seed and target that has the evidence. Equal evidence is read once."""
-    kinds = [kind for kind in KINDS if kind in metric.asks]
-    seats: dict[Spot, dict[str, Entry]] = {}
-    nulls = {p.target: entries[p.role] for p in pieces if p.evidence == "latency" and p.contender == "teacher"}
-    sizes = {p.target: entries[p.role] for p in pieces if p.evidence == "size" and p.contender == "teacher"}
-    for piece in pieces:
-        if piece.evidence in kinds:
-            spot = Spot(piece.contender, piece.seed, piece.target)
-            seats.setdefault(spot, {})[piece.evidence] = entries[piece.role]
+    """One reading for each contender, seed, target and scenario that has the evidence. Equal evidence is read once."""
+    teachers = {(p.evidence, p.target, p.scenario): entries[p.role] for p in pieces if p.contender == "teacher"}
     known: dict[tuple[str, ...], Reading] = {}
     opened: dict[str, Mapping[str, Any]] = {}
-    for spot, held in seats.items():
-        if "null" in metric.asks and spot.target in nulls:
-            held["null"] = nulls[spot.target]
-        if "teacher_size" in metric.asks and spot.target in sizes:
-            held["teacher_size"] = sizes[spot.target]
+    for spot, held in _seats(metric, pieces, entries).items():
+        for name, kind in BESIDE.items():
+            found = teachers.get((kind, spot.target, spot.slice if kind in BY_SCENARIO else ""))
+            if name in metric.asks and found is not None:
+                held[name] = found
         keys = tuple(f"{kind}:{entry.key}" for kind, entry in sorted(held.items()))
         if keys not in known:
             known[keys] = _read(metric, {kind: _open(entry, kind, opened) for kind, entry in held.items()}, held, (draws, seed))
         yield spot, known[keys]
 
 
+def _seats(metric: Metric, pieces: Sequence[Piece], entries: Mapping[str, Entry]) -> dict[Spot, dict[str, Entry]]:
+    """The pieces that the metric names, together by place; the scenario is the slice. Places without the first kind that it names
+    are left out: the board says why that is not there.
+    """
+    mine = [piece for piece in pieces if piece.evidence in KINDS and piece.evidence in metric.asks]
+    scenarios: dict[Spot, dict[str, None]] = {}
+    for piece in mine:
+        if piece.evidence in BY_SCENARIO:
+            scenarios.setdefault(Spot(piece.contender, piece.seed, piece.target), {})[piece.scenario] = None
+    seats: dict[Spot, dict[str, Entry]] = {}
+    for piece in mine:
+        seat = Spot(piece.contender, piece.seed, piece.target)
+        for scenario in [piece.scenario] if piece.evidence in BY_SCENARIO else scenarios.get(seat, {"": None}):
+            seats.setdefault(replace(seat, slice=scenario), {})[piece.evidence] = entries[piece.role]
+    first = next((kind for kind in KINDS if kind in metric.asks), "")
+    return {spot: held for spot, held in seats.items() if first in held}
+
+
 def _open(entry: Entry, kind: str, opened: dict[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    kind = {"null": "latency", "teacher_size": "size"}.get(kind, kind)
+    kind = BESIDE.get(kind, kind)
     name = f"{kind}:{entry.key}"
     if name not in opened:
-        opened[name] = measured(entry, kind)
+        opened[name] = {**measured(entry, kind), "key": entry.key}
     return opened[name]
 
 
 def _read(metric: Metric, offered: Mapping[str, Any], held: Mapping[str, Entry], how: tuple[int, int]) -> Reading:
-    key = next(entry.key for kind, entry in held.items() if kind not in ("null", "teacher_size"))
+    key = next(held[kind].key for kind in reversed(KINDS) if kind in held)  # of the artefact rather than of its graph
     absent = [kind for kind in KINDS if kind in metric.asks and kind not in held]
     if absent:
         return nothing("undefined", f"there is no evidence of {', '.join(absent)}", evidence=key)
+    broken = _broken(offered.get("latency", {}))
+    if broken:
+        return nothing("failed", broken, evidence=key)
     try:
         found = metric(offered)
         doubt, note = metric.say("doubt", offered), metric.say("note", offered)
@@ -63,13 +82,28 @@ def _read(metric: Metric, offered: Mapping[str, Any], held: Mapping[str, Entry],
         return nothing("not applicable", str(error), evidence=key)
     except Undefined as error:
         return nothing("undefined", str(error), evidence=key)
+    except Failed as error:
+        return nothing("failed", str(error), evidence=key)
     except Exception as error:  # a metric that breaks on one contender costs that row only
         return nothing("failed", f"{type(error).__name__}: {error}", evidence=key)
     if not np.isfinite(reading.value):
         return nothing("undefined", str(metric.facts.get("undefined") or "the metric gives no finite number here"), evidence=key)
     n = reading.n if reading.n is not None else _examples(offered)
-    reason = "; ".join(filter(None, (doubt, note)))
+    reason = "; ".join(filter(None, (doubt, note, _late(offered.get("latency", {})))))
     return Reading(reading.value, reading.draws, n, "noisy" if doubt else "ok", reason, key, reading.units)
+
+
+def _broken(latency: Mapping[str, Any]) -> str:
+    """What the honesty checks of a timing found: a model that answers otherwise when it is timed has no times."""
+    checks = latency.get("checks") or {}
+    return "; ".join(str(check["text"]) for check in checks.values() if not check["passed"])
+
+
+def _late(latency: Mapping[str, Any]) -> str:
+    """The mark of a timing that ran out of time."""
+    if not latency.get("late"):
+        return ""
+    return f"{latency['pairs']} of {latency['asked_pairs']} block pairs: the calls are too slow for more in the time given"
 
 
 def _blocks(metric: Metric, blocks: np.ndarray, how: tuple[int, int]) -> Reading:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kdbench.judge.ask import Metric
+from kdbench.judge.measurements import BESIDE
 from kdbench.judge.readings import Reading, Readings, Spot, difference
 from kdbench.judge.seeds import Estimate, checkpoint, over
 
@@ -35,7 +36,7 @@ class Subject:
 
 def subject(metric: Metric, task: str) -> Subject:
     """The subject of a metric itself."""
-    compared = not metric.asks & {"latency", "teacher", "teacher_features", "teacher_validation", "teacher_size"}
+    compared = not metric.asks & {"latency", "teacher", "teacher_features", "teacher_validation", *BESIDE}
     return Subject(task, metric.id, metric.facts, compared, (metric.facts.get("low"), metric.facts.get("high")))
 
 
@@ -136,7 +137,7 @@ def _status(spot: Spot, readings: Sequence[Reading], checkpoints: int) -> tuple[
 
 
 def _axis(spot: Spot, about: Subject) -> str:
-    if spot.slice:
+    if spot.slice and about.facts.get("form") != "measured":  # there it is a scenario, not a group
         return "bias"
     return "robustness" if spot.shift and not spot.shift.startswith("ood:") else str(about.facts["axis"])
 

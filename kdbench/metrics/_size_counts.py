@@ -7,19 +7,29 @@ from typing import Any
 
 from kdbench import Undefined
 
-NAMES = {"parameters": ("parameters_unique", "parameters"), "bytes": ("bytes",), "flops": ("flops",)}
+NAMES = {
+    "parameters": ("parameters_unique", "parameters"),
+    "bytes": ("bytes",),
+    "flops": ("flops",),
+    "integer_operations": ("integer_operations",),
+}
 UNKNOWN = {
     "parameters": "this artefact does not tell its parameters",
     "bytes": "this artefact does not tell its bytes",
     "flops": "the counter cannot see into this graph",
+    "integer_operations": "the counter cannot see into this graph",
 }
 
 
 def count(size: Mapping[str, Any], what: str) -> float:
-    """A count: "parameters" (unique where that is told apart), "bytes" or "flops". Raises Undefined with the stage's reason."""
+    """A count: "parameters" (unique where that is told apart), "bytes", "flops" or "integer_operations".
+
+    Raises Undefined with the stage's reason.
+    """
     found = next((size[name] for name in NAMES[what] if name in size), None)
     if found is None:
-        raise Undefined(str(size.get(f"{what}_reason") or UNKNOWN[what]))
+        reason = size.get("flops_reason" if what == "integer_operations" else f"{what}_reason")
+        raise Undefined(str(reason or UNKNOWN[what]))
     return float(found)
 
 
@@ -35,3 +45,17 @@ def over_teacher(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None
     if reference == 0:
         raise Undefined(f"the teacher has 0 {what}")
     return mine / reference
+
+
+def left_out(size: Mapping[str, Any]) -> str:
+    """For a count that is a lower bound, that it is one, and what it leaves out; else nothing."""
+    if not size.get("flops_at_least"):
+        return ""
+    missed = ", ".join(f"{one['op']} ({one['share']:.1%} of the run time)" for one in size["uncounted"])
+    return f"at least: no formula for {missed}"
+
+
+def told_input(size: Mapping[str, Any]) -> str:
+    """The input that operations were counted on; nothing where the evidence does not say."""
+    held = size.get("input") or {}
+    return ", ".join(f"{name} {'x'.join(map(str, one['shape']))} {one['dtype']}" for name, one in held.items())

@@ -23,3 +23,9 @@ from kdbench import metric
 def bytes_on_disk(size: Mapping[str, Any]) -> float:
     """Bytes of the model's files."""
     return float(size["bytes"])
+
+
+def note(size: Mapping[str, Any]) -> str:
+    """The formats, where there are several."""
+    formats = size.get("bytes_by_format") or {}
+    return ", ".join(f"{name} {n}" for name, n in sorted(formats.items())) if len(formats) > 1 else ""

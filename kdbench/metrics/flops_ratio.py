@@ -7,7 +7,7 @@ from typing import Any
 
 from kdbench import metric
 
-from ._size_counts import over_teacher
+from ._size_counts import left_out, over_teacher
 
 
 @metric(
@@ -26,3 +26,11 @@ from ._size_counts import over_teacher
 def flops_ratio(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None = None) -> float:
     """The count of the contender over the teacher's, both on this target."""
     return over_teacher(size, teacher_size, "flops")
+
+
+def note(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None = None) -> str:
+    """Which of the two counts are lower bounds: the ratio is then one too, or an upper bound, or neither."""
+    mine, reference = left_out(size), left_out(teacher_size or {})
+    if mine and reference:
+        return "both counts are lower bounds, so that this is no bound"
+    return f"at least ({mine})" if mine else f"at most (the teacher's count is a lower bound: {reference})" if reference else ""

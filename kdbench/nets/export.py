@@ -20,13 +20,17 @@ from kdbench.nouns import Refusal
 OPSET: Mapping[str, int] = {"torchscript": 17, "dynamo": 20}
 """The operator set that each exporter writes: the newest it knows by heart, so that no version converter runs."""
 
+SCOPES = "pkg.torch.onnx.name_scopes"
+"""Where the dynamo exporter notes the modules of the network that a node is in."""
+
 
 def to_onnx(module: nn.Module, example: Mapping[str, np.ndarray], exporter: str = "torchscript") -> bytes:
     """The network in evaluation mode as ONNX bytes; the module itself is left as it was.
 
     example: {input: array (n, ...)}, in the order of the module's arguments; its names become the input names, the output is
-    "logits", and the first axis of all of them is dynamic. Half-precision weights become float32, since the CPU kernels of ONNX
-    Runtime want that. Equal weights give equal bytes. An input that the network never reads is not in the graph.
+    "logits", and the first axis of all of them is dynamic, as is the length of tokens. Half-precision weights become float32,
+    since the CPU kernels of ONNX Runtime want that. Equal weights give equal bytes. An input that the network never reads is not
+    in the graph.
 
     exporter: "torchscript" (traced; a fraction of a second; where it has no form for an operator, "dynamo" takes over) or
     "dynamo" (torch.export; seconds, for graphs that tracing would get wrong, such as control flow that depends on values).
@@ -59,6 +63,11 @@ class _Positional(nn.Module):
         return self.net(*x)
 
 
+def _free_axes(name: str) -> dict[int, str]:
+    """The axes of an input or output whose size the graph leaves open, and their names in it."""
+    return {0: "batch", 1: "length"} if name == "tokens" else {0: "batch"}
+
+
 def _torchscript(net: nn.Module, rows: Mapping[str, torch.Tensor]) -> bytes:
     buffer = io.BytesIO()
     torch.onnx.export(
@@ -69,14 +78,14 @@ def _torchscript(net: nn.Module, rows: Mapping[str, torch.Tensor]) -> bytes:
         opset_version=OPSET["torchscript"],
         input_names=list(rows),
         output_names=["logits"],
-        dynamic_axes={name: {0: "batch"} for name in (*rows, "logits")},
+        dynamic_axes={name: _free_axes(name) for name in (*rows, "logits")},
         do_constant_folding=True,
     )
     return buffer.getvalue()
 
 
 def _dynamo(net: nn.Module, rows: Mapping[str, torch.Tensor]) -> bytes:
-    batch = torch.export.Dim.DYNAMIC
+    kinds = {"batch": torch.export.Dim.DYNAMIC, "length": torch.export.Dim.AUTO}  # a network may be made for one length
     program = torch.onnx.export(
         net,
         tuple(rows.values()),
@@ -84,14 +93,16 @@ def _dynamo(net: nn.Module, rows: Mapping[str, torch.Tensor]) -> bytes:
         opset_version=OPSET["dynamo"],
         input_names=list(rows),
         output_names=["logits"],
-        dynamic_shapes=tuple({0: batch} for _ in rows),
+        dynamic_shapes=tuple({place: kinds[axis] for place, axis in _free_axes(name).items()} for name in rows),
         verbose=False,
     )
     if program is None:
         raise RuntimeError("the exporter gave no program")
     model = program.model_proto
     for node in model.graph.node:  # stack traces: paths of this machine, and nothing that runs
+        scopes = [prop for prop in node.metadata_props if prop.key == SCOPES]
         del node.metadata_props[:]
+        node.metadata_props.extend(scopes)
         node.doc_string = ""
     return bytes(model.SerializeToString(deterministic=True))
 

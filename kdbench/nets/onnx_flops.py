@@ -1,86 +1,65 @@
-"""Floating-point operations of an ONNX graph, by the conventions of `kdbench.nets.flops`."""
+"""Operations of an ONNX graph, by the conventions of `kdbench.nets.flops`."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import onnx
-from onnx import shape_inference
+from onnx import helper
 
-COUNTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-HEAVY = frozenset((
-    "Attention", "BiasAttention", "Einsum", "FusedConv", "FusedGemm", "FusedMatMul", "GroupQueryAttention", "GRU", "LSTM",
-    "MultiHeadAttention", "RNN", "DFT", "STFT", "DeformConv", "If", "Loop", "Scan",
-))  # fmt: skip
-_INT8 = (
-    "QLinear",
-    "DynamicQuantize",
-    "ConvInteger",
-    "MatMulInteger",
-    "QuantizeLinear",
-    "DequantizeLinear",
-    "QGemm",
-    "QAttention",
-)
+from kdbench.nets.counted import counted, nothing
+from kdbench.nets.onnx_formulas import FLOATS, INTEGERS, MAY_BE_QUANTISED, Node, Unknown, multiplies
+from kdbench.nets.onnx_shapes import Shapes, executed, fix_inputs, inferred, shares
 
 
-def count(data: bytes) -> dict[str, Any]:
-    """FLOPs of one row. Gives {flops: int or None, flops_reason, flops_by_op, uncounted}, as `kdbench.nets.flops.count` does.
+def count(data: bytes, example: Mapping[str, np.ndarray] | None = None) -> dict[str, Any]:
+    """Operations on one row: those of floating point and those of integers apart, by operator.
 
-    None for a quantised graph: its products are integer operations, and part of them is hidden in fused operators; for an
-    operator without a formula; and where a shape cannot be inferred.
+    example: {input: array (n, ...)}: fixes the axes that the file leaves open; the first axis is 1, or what the file fixes,
+    by which the counts are then divided (the first input tells). Products of two dequantised values count as integer
+    operations: that pair of nodes is how a file says that they are. Gives what `kdbench.nets.counted` says; no count where a
+    shape is known neither by inference nor by running the graph.
     """
-    kinds = {node.op_type for node in onnx.load_from_string(data).graph.node}
-    if any(kind.startswith(_INT8) for kind in kinds):
-        return _undefined("an int8 graph computes in integers: it has no floating-point count")
-    uncounted = sorted(kinds & HEAVY)
-    if uncounted:
-        return _undefined(f"no formula for {', '.join(uncounted)}", uncounted)
     model = onnx.load_from_string(data)
-    _one_row(model)
-    shapes = _shapes(shape_inference.infer_shapes(model, data_prop=True))
-    by_op: dict[str, int] = {}
-    for node in model.graph.node:
-        if node.op_type in COUNTED:
-            known = [shapes.get(name) for name in (*node.input[:2], node.output[0])]
-            if any(shape is None for shape in known):
-                return _undefined(f"the shapes of {node.op_type} {node.name!r} cannot be inferred")
-            left, right, out = (shape for shape in known if shape is not None)
-            by_op[node.op_type] = by_op.get(node.op_type, 0) + _formula(node, left, right, out)
-    return {"flops": sum(by_op.values()), "flops_reason": "", "flops_by_op": by_op, "uncounted": []}
+    x = fix_inputs(model, example or {})
+    work = [node for node in model.graph.node if (_domain(node), node.op_type) in {*FLOATS, *INTEGERS}]
+    shapes = _shapes(model, x, work)
+    strange = {node.op_type for node in model.graph.node if node not in work and multiplies(_domain(node), node.op_type)}
+    counts: dict[bool, dict[str, int]] = {True: {}, False: {}}
+    dequantised = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    for node in work:
+        lost = next((name for name in (*node.input, *node.output) if name and name not in shapes), None)
+        if lost is not None:
+            return nothing(f"the shapes of {node.op_type} {node.name!r} cannot be inferred", x=x)
+        try:
+            for whole, n in _operations(node, shapes, dequantised):
+                counts[whole][node.op_type] = counts[whole].get(node.op_type, 0) + n
+        except Unknown:
+            strange.add(node.op_type)
+    rows = next((max(1, value.shape[0]) for value in x.values() if value.ndim), 1)
+    floats, integers = ({op: n // rows for op, n in counts[whole].items()} for whole in (False, True))
+    return counted(floats, integers, shares(model, x, sorted(strange)) if strange else {}, x)
 
 
-def _formula(node: onnx.NodeProto, left: Sequence[int], right: Sequence[int], out: Sequence[int]) -> int:
-    """2 per multiply-add. A kernel (out, in / groups, ...) meets every output place; a transposed one every input place."""
-    if node.op_type == "Conv":
-        return 2 * out[0] * math.prod(right) * math.prod(out[2:])
-    if node.op_type == "ConvTranspose":
-        return 2 * left[0] * math.prod(right) * math.prod(left[2:])
-    transposed = any(a.name == "transA" and a.i for a in node.attribute)
-    return 2 * math.prod(out) * left[-2 if transposed else -1]
+def _operations(node: onnx.NodeProto, shapes: Shapes, dequantised: set[str]) -> list[tuple[bool, int]]:
+    """[(whether of integers, operations)] of a node; both for attention whose projections alone are quantised."""
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    inputs, outputs = ([shapes.get(name, ()) for name in names] for names in (node.input, node.output))
+    asked = Node(node.op_type, attributes, inputs, outputs)
+    key = (_domain(node), node.op_type)
+    if node.op_type in MAY_BE_QUANTISED and all(name in dequantised for name in node.input[:2]):
+        return [(True, FLOATS[key](asked))]
+    return [(whole, table[key](asked)) for whole, table in ((False, FLOATS), (True, INTEGERS)) if key in table]
 
 
-def _one_row(model: onnx.ModelProto) -> None:
-    """Fix the first axis of every input to 1, so that all shapes can be inferred."""
-    held = {i.name for i in model.graph.initializer}
-    for value in model.graph.input:
-        if value.name not in held and value.type.tensor_type.shape.dim:
-            value.type.tensor_type.shape.dim[0].dim_value = 1
-    for value in model.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    del model.graph.value_info[:]
+def _shapes(model: onnx.ModelProto, x: Mapping[str, np.ndarray], work: Sequence[onnx.NodeProto]) -> Shapes:
+    """The shapes of what those nodes read and write: inferred, else from a run on x."""
+    known = inferred(model)
+    open_ones = sorted({name for node in work for name in (*node.input, *node.output) if name and name not in known})
+    return {**known, **executed(model, x, open_ones)} if open_ones else known
 
 
-def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    known = {i.name: tuple(i.dims) for i in model.graph.initializer}
-    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
-        dims = value.type.tensor_type.shape.dim
-        if value.type.tensor_type.HasField("shape") and all(d.HasField("dim_value") for d in dims):
-            known[value.name] = tuple(d.dim_value for d in dims)
-    return known
-
-
-def _undefined(reason: str, uncounted: Sequence[str] = ()) -> dict[str, Any]:
-    return {"flops": None, "flops_reason": reason, "flops_by_op": {}, "uncounted": list(uncounted)}
+def _domain(node: onnx.NodeProto) -> str:
+    return "" if node.domain == "ai.onnx" else node.domain

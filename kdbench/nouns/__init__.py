@@ -12,6 +12,8 @@ from kdbench.nouns.asked import (
     Fit,
     Gate,
     Load,
+    Measure,
+    Scenario,
     ShiftUse,
     Start,
     Step,
@@ -20,12 +22,13 @@ from kdbench.nouns.asked import (
     Term,
     Train,
     Use,
+    labelled,
 )
 from kdbench.nouns.canonical import Json, Params, canonical, digest, plain
 from kdbench.nouns.evidence import Artefact, Batch, Bundle, Edit, Outputs, Runner, Samples, Shape, group_file
 from kdbench.nouns.planned import Cell, Job, Plan
 from kdbench.nouns.predictions import Cells, Predictions
-from kdbench.nouns.refusals import NotApplicable, Refusal, Undefined
+from kdbench.nouns.refusals import Failed, NotApplicable, Refusal, Undefined
 
 __all__ = [
     "Artefact",
@@ -38,11 +41,13 @@ __all__ = [
     "Contender",
     "Data",
     "Edit",
+    "Failed",
     "Fit",
     "Gate",
     "Job",
     "Json",
     "Load",
+    "Measure",
     "NotApplicable",
     "Outputs",
     "Params",
@@ -51,6 +56,7 @@ __all__ = [
     "Refusal",
     "Runner",
     "Samples",
+    "Scenario",
     "Shape",
     "ShiftUse",
     "Start",
@@ -64,5 +70,6 @@ __all__ = [
     "canonical",
     "digest",
     "group_file",
+    "labelled",
     "plain",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -162,6 +162,54 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
+class Scenario:
+    """How a model is called when it is measured: `batch` rows at a time, of `length` tokens (0: as the data are)."""
+
+    batch: int = 1
+    length: int = 0
+
+    @property
+    def name(self) -> str:
+        """What rows of scores call it: "batch=32", "length=64", "batch*length=32 & 64"; "" for one row of full length."""
+        given = {"batch": self.batch if self.batch != 1 else 0, "length": self.length}
+        said = {part: value for part, value in given.items() if value}
+        return f"{'*'.join(said)}={' & '.join(map(str, said.values()))}" if said else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How times and memory are taken. One row of full length at a time is always measured; every combination with `batches`
+    (rows a call) and `lengths` (tokens a row, where the data are tokens) comes beside it.
+
+    pairs: block pairs of a comparison with the teacher; seconds: how long one comparison may take, so that slow models get
+    fewer pairs. What is measured already stays, whatever is added.
+    """
+
+    batches: tuple[int, ...] = ()
+    lengths: tuple[int, ...] = ()
+    pairs: int = 60
+    seconds: float = 12.0
+
+    def scenarios(self, kind: str) -> tuple[Scenario, ...]:
+        """All of them for data of a kind, the single stream first."""
+        lengths = (0, *self.lengths) if kind in ("tokens", "") else (0,)
+        return tuple(Scenario(batch, length) for length in lengths for batch in (1, *self.batches))
+
+
+def labelled(uses: Sequence[Use]) -> dict[str, Use]:
+    """Uses by the name that tells them apart: the plugin's own; where several are of one plugin, with the parameters in which
+    they differ, `ssh{host=pi}`. Equal uses are one.
+    """
+    held: dict[str, Use] = {}
+    for use in uses:
+        alike = [dict(other.params) for other in uses if other.name == use.name]
+        differing = [key for key, value in use.params.items() if any(other.get(key) != value for other in alike)]
+        said = ",".join(f"{key}={use.params[key]}" for key in differing)
+        held[f"{use.name}{{{said}}}" if said else use.name] = use
+    return held
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """The whole question: validated, complete (defaults filled in), and independent of the file it came from."""
 
@@ -174,3 +222,4 @@ class Suite:
     resamples: int = 1000
     min_group: int = 30
     compare: Compare = Compare()
+    measure: Measure = Measure()

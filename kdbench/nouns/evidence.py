@@ -104,9 +104,9 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What the timing script needs to run a model in any interpreter, here or elsewhere: files to lay in a folder, and the
-    path of a self-contained Python file with `load(folder, threads) -> call` and `read(folder) -> inputs`; `call(inputs)`
-    gives logits.
+    """What a measuring script needs to run a model in any interpreter, here or elsewhere: the model's files, to lay in a folder,
+    and the path of a self-contained Python file with `load(folder, threads) -> call`, where `call(inputs)` gives logits, and, if
+    {name: array} are not what `call` takes, `ready(x) -> inputs`. Loaders may use numpy.
     """
 
     files: Mapping[str, bytes]
@@ -117,11 +117,17 @@ class Bundle:
 class Runner:
     """A model as it runs on a target. predict: {name: array (n, ...)} -> float32 logits (n, classes).
     bundle: how to time the same compiled object; facts: what really ran (provider, precision, versions).
+
+    inside: {name: array (n, ...)} -> inner values by the path of the network's module, to find where an export first diverges.
+    elsewhere: for a model that runs on another machine, `(script, request, bundles by role, files by name) -> result` runs a
+    measuring script there.
     """
 
     predict: Callable[[Mapping[str, np.ndarray]], np.ndarray]
     bundle: Bundle | None = None
     facts: Params = field(default_factory=dict)
+    inside: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]] | None = None
+    elsewhere: Callable[[Path, Mapping[str, Any], Mapping[str, Bundle], Mapping[str, bytes]], dict[str, Any]] | None = None
 
 
 def group_file(column: str) -> str:

@@ -51,9 +51,10 @@ class Job:
 class Cell:
     """A place on the board where evidence is expected, and the job that brings it; or the reason why there is none.
 
-    `evidence` is predictions | features | parity | size | cost | latency | memory. For predictions and features, `split` is
-    validation | test, and `shift`/`severity` say what was done to the test split ("" for nothing, "ood:<dataset>" for a
-    companion set).
+    `evidence` is predictions | features | parity | size | cost | latency | memory | energy. For predictions and features, `split`
+    is validation | test, and `shift`/`severity` say what was done to the test split ("" for nothing, "ood:<dataset>" for a
+    companion set). For latency and memory, `scenario` says how the model is called: "" for one row of full length at a time,
+    else "batch=32", "length=64" or "batch*length=32 & 64".
     """
 
     task: str
@@ -66,6 +67,7 @@ class Cell:
     shift: str = ""
     severity: int = 0
     reason: str = ""
+    scenario: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,3 +13,7 @@ class Undefined(Exception):
 
 class NotApplicable(Exception):
     """Raised by a metric: the question makes no sense here (a selection rate without a positive class). The text says why."""
+
+
+class Failed(Exception):
+    """Raised by a metric: a check of this evidence failed, so it is no evidence for a number. The text says what and where."""

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kdbench.nouns import Cell, Data, Job, Params, Plan, Suite, Task, Use, digest, plain
+from kdbench.nouns import Cell, Data, Job, Params, Plan, Suite, Task, Use, labelled, plain
 from kdbench.plan import features, keys
 from kdbench.plan.chains import Chains, Made, distinct_seeds
+from kdbench.plan.measuring import Measuring, Seat
 from kdbench.registry import Plugins
 from kdbench.signature import Description
-from kdbench.stages.host import fingerprint
-
-PAIRS = 60
-"""Block pairs of a latency measurement: with fewer, a model against itself was off by up to 4 %."""
+from kdbench.stages import available
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,8 @@ class _TaskPlan:
         self._sets = tuple(self._all_sets())
         self._chains = Chains(task, self._data, suite.seeds[0], plugins)
         self._teacher = self._chains.artefact(task.teacher, suite.seeds[0])
-        self._host = digest(plain(fingerprint()))
+        kind = str(plugins.get("dataset", task.data.dataset.name).facts.get("kind", ""))
+        self._measuring = Measuring(suite.measure, task.name, self._data, kind, self._teacher)
         self._features = features.sets(suite, plugins)
 
     def cells(self) -> list[Cell]:
@@ -63,32 +62,29 @@ class _TaskPlan:
         for _, _, made in seats:
             alike.setdefault(made.graph, []).append(made.key)
         cells: list[Cell] = []
-        for use in self._suite.targets:
+        for label, use in labelled(self._suite.targets).items():
             target = self._plugins.get("target", use.name)
             for contender, seed, made in seats:
-                seat = Cell(self._task.name, contender.name, seed, use.name, "")
+                seat = Cell(self._task.name, contender.name, seed, label, "")
                 cells += self._seat(seat, made, use, target, tuple(dict.fromkeys(alike[made.graph])))
         return cells
 
     def _seat(self, seat: Cell, made: Made, use: Use, target: Description, alike: tuple[str, ...]) -> Iterator[Cell]:
         yield replace(seat, evidence="size", key=self._size(made, seat).key)
         yield replace(seat, evidence="cost", key=made.key)
-        why = _cannot(made.runtime, target)
-        together = f"{made.key}/{use.name}"
+        why = _cannot(made.runtime, target, use.params)
+        together = f"{made.key}/{seat.target}"
         for one in self._sets:
             cell = replace(seat, evidence="predictions", split=one.split, shift=one.shift, severity=one.severity)
             key = "" if why else self._predict(made, use, target, one, together).key
             yield replace(cell, key=key, reason=why)
         yield from self._taps(seat, made, target)
         yield self._parity(replace(seat, evidence="parity"), made, use, target, together)
-        no_teacher = _cannot(self._teacher.runtime, target)
-        if not why and not target.facts.get("timed", True):
-            why = f"{target.name} cannot be timed: it offers no way to run its model in a process of its own"
-        unpaired = why or (f"no reference to pair with: for the teacher, {no_teacher}" if no_teacher else "")
-        for evidence, reason in (("latency", unpaired), ("memory", why)):
-            cell = replace(seat, evidence=evidence)
-            key = "" if reason else self._measured(evidence, made, use, target, alike).key
-            yield replace(cell, key=key, reason=reason)
+        measured = Seat(seat, made, use, target, alike, why, _cannot(self._teacher.runtime, target, use.params))
+        for cell, job in self._measuring.cells(measured):
+            if job is not None:
+                self._add(job)
+            yield cell
 
     def _samples(self, use: Use, data: Data) -> Job:
         plugin = self._plugins.get("dataset", use.name)
@@ -131,7 +127,7 @@ class _TaskPlan:
         needs = {"data": one.samples, "artefact": made.key}
         where = " ".join(filter(None, (one.shift or one.split, str(one.severity or ""))))
         label = f"{self._task.name}: predict {made.key[:8]} on {use.name}, {where}"
-        code, runtime = keys.code("predict", target), keys.runtime("predict", made.runtime)
+        code, runtime = keys.code("predict", target), keys.runtime("predict", made.runtime, _needs(target))
         return self._add(Job("predict", spec, needs, code, "", runtime, together=together, label=label))
 
     def _taps(self, seat: Cell, made: Made, target: Description) -> Iterator[Cell]:
@@ -140,7 +136,7 @@ class _TaskPlan:
             return
         contender = next(c for c in self._task.rows() if c.name == seat.contender)
         why = features.without(made.runtime, target, features.model_of(self._task, contender), self._plugins)
-        why = why or _cannot(made.runtime, target)
+        why = why or _cannot(made.runtime, target, {})
         for one in self._sets:
             if ("ood" if one.shift else one.split) in self._features and not one.severity:
                 cell = replace(seat, evidence="features", split=one.split, shift=one.shift, reason=why)
@@ -153,7 +149,7 @@ class _TaskPlan:
         return self._add(Job("features", {"split": one.split}, needs, code, "", runtime, together=together, label=label))
 
     def _parity(self, cell: Cell, made: Made, use: Use, target: Description, together: str) -> Cell:
-        why = _cannot(made.runtime, target)
+        why = _cannot(made.runtime, target, use.params)
         if not why and target.facts.get("reference", False):
             why = "this target runs the artefact as it is: nothing was exported"
         if not why and made.runtime != "torch":
@@ -162,30 +158,23 @@ class _TaskPlan:
             return replace(cell, reason=why)
         needs = {"data": self._data, "artefact": made.key}
         label = f"{self._task.name}: parity {made.key[:8]} on {use.name}"
-        code, runtime = keys.code("parity", target), keys.runtime("parity", made.runtime)
+        code, runtime = keys.code("parity", target), keys.runtime("parity", made.runtime, _needs(target))
         job = Job("parity", {"target": plain(use)}, needs, code, "", runtime, together=together, label=label)
         return replace(cell, key=self._add(job).key)
-
-    def _measured(self, stage: str, made: Made, use: Use, target: Description, alike: tuple[str, ...]) -> Job:
-        """Timed evidence depends on the graph, not on the weights: any artefact of the graph will do, and none is in the key."""
-        spec = {"target": plain(use), "batch": 1, "graph": made.graph, "host": self._host}
-        uses = {"artefact": alike, "data": (self._data,)}
-        if stage == "latency":
-            spec |= {"reference": self._teacher.graph, "pairs": PAIRS, "null": made.graph == self._teacher.graph}
-            uses["reference"] = (self._teacher.key,)
-        label = f"{self._task.name}: {stage} of graph {made.graph[:8]} on {use.name}"
-        code, runtime = keys.code(stage, target), keys.runtime(stage, made.runtime)
-        return self._add(Job(stage, spec, {}, code, "", runtime, uses, alone=stage == "latency", label=label))
 
     def _add(self, job: Job) -> Job:
         return self.jobs.setdefault(job.key, job)
 
 
-def _cannot(runtime: str, target: Description) -> str:
+def _needs(target: Description) -> tuple[str, ...]:
+    return tuple(target.facts.get("needs", ()))
+
+
+def _cannot(runtime: str, target: Description, params: Params) -> str:
     """Why an artefact cannot run on a target; "" if it can."""
-    missing = keys.missing_packages(tuple(target.facts.get("needs", ())))
+    missing = available.lacks(target, params)
     if missing:
-        return f"not available on this machine: {', '.join(missing)} is not installed"
+        return f"not available on this machine: {missing}"
     if runtime not in target.facts["accepts"]:
         return f"{target.name} runs {' and '.join(target.facts['accepts'])} artefacts; this one is {runtime}"
     return ""

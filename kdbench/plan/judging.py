@@ -52,7 +52,8 @@ def _judge(
         if _belongs(cell, wanted) and not (cell.severity and clean_only(metric)):
             role = f"e{len(layout)}"
             needs[role] = cell.key
-            layout.append([role, cell.contender, cell.seed, cell.target, cell.evidence, cell.split, cell.shift, cell.severity])
+            place: list[Json] = [cell.contender, cell.seed, cell.target, cell.evidence]
+            layout.append([role, *place, cell.split, cell.shift, cell.severity, cell.scenario])
     spec: dict[str, Json] = {
         "task": task.name,
         "metric": plain(use),

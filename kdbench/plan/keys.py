@@ -26,9 +26,11 @@ BUILT_IN = ("torch", "onnx")
 
 
 @cache
-def runtime(stage: str, artefact: str = "torch") -> str:
-    """major.minor of the packages that make the evidence of a stage from an artefact: "torch 2.13, onnxruntime 1.31"."""
-    names = STAGES[stage].runtime if artefact in BUILT_IN else ()
+def runtime(stage: str, artefact: str = "torch", needs: tuple[str, ...] = ()) -> str:
+    """major.minor of the packages that make the evidence of a stage from an artefact, with those that a target needs: "torch
+    2.13, onnxruntime 1.31".
+    """
+    names = dict.fromkeys((*(STAGES[stage].runtime if artefact in BUILT_IN else ()), *needs))
     return ", ".join(f"{name} {_version(name)}" for name in names)
 
 
@@ -50,12 +52,6 @@ def folder(path: Path) -> str:
 def sources(paths: Iterable[Path]) -> str:
     """One hash over source files: for stages whose results are cheap to make again, and must follow every change."""
     return digest({f"{p.parent.name}/{p.name}": _sha256(p) for p in sorted(paths)})
-
-
-@cache
-def missing_packages(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The packages that are not installed, found without importing any."""
-    return tuple(name for name in names if importlib.util.find_spec(name.split(".")[0]) is None)
 
 
 def _version(package: str) -> str:

@@ -148,7 +148,7 @@ def lines(frame: pd.DataFrame, order: Sequence[str], x: Spec, y: Spec, rule: flo
     """
     here = [w for w in order if w in set(frame["who"])]
     legend = {"title": None, "symbolType": "stroke", "symbolStrokeWidth": 2, "symbolSize": 420, "labelLimit": 180}
-    who: Spec = {"field": "who", "type": "nominal", "sort": here, "legend": legend}
+    who: Spec = {"field": "who", "type": "nominal", "legend": legend}
     across, up = {"type": "quantitative", **x, "field": "x"}, {"type": "quantitative", **y, "field": "y"}
     fade = {"condition": {"param": "pick", "value": 1}, "value": 0.1}
     shared = {"x": across, "y": up, "color": {**who, "scale": look(order, "color", here)}, "opacity": fade}

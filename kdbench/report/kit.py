@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -58,6 +60,12 @@ def note(text: object) -> Markup:
     return Markup('<p class="note">{}</p>').format(text if isinstance(text, Markup) else clean(text, 2000))
 
 
+def findings(lines: Iterable[object]) -> Markup:
+    """Sentences as a list, escaped unless they are markup already. "" where there are none."""
+    items = Markup("").join(Markup("<li>{}</li>").format(line) for line in lines)
+    return Markup('<ul class="findings">{}</ul>').format(items) if items else Markup("")
+
+
 def how(text: object) -> Markup:
     """The sentence below a heading that says how to read a section."""
     return Markup('<p class="how">{}</p>').format(text if isinstance(text, Markup) else clean(text, 1000))
@@ -91,9 +99,10 @@ def name_cell(name: object, small: str = "") -> Cell:
     return Cell(shown, None, small, tip=clean(name) if shown != clean(name) else "")
 
 
-COST = ("latency", "memory", "compute", "size", "cost")
+COST = ("latency", "memory", "energy", "compute", "size", "cost")
 """Axes of what is paid: their numbers stand beside the teacher's as a share of them."""
 KEY = ("metric", "shift", "severity", "slice")
+BOUND = re.compile(r"(?:^|; )at (least|most)[: (]")
 
 
 def by_contender(view: View, rows: pd.DataFrame, caption: str, head: Callable[[Any], str] = titled, *, none: str = "") -> Markup:
@@ -123,12 +132,31 @@ def cell_of(row: Any) -> Cell:
     if row is None:
         return absent(None)
     if row.contender == "teacher" or row.axis in ("export", "training"):
-        return value_cell(row)
+        return bounded(value_cell(row), row)
     if row.axis in COST:
         share = row.value / row.teacher if row.teacher and row.unit != "ratio" else math.nan
         said = number(share, "ratio")
-        return value_cell(row, delta=(said, "the teacher's", "level") if said else ("", "", ""))
+        return bounded(value_cell(row, delta=(said, "the teacher's", "level") if said else ("", "", "")), row)
     return value_cell(row, delta=against_teacher(row))
+
+
+def bounded(cell: Cell, row: Any) -> Cell:
+    """The cell with a sign before a count that its own reason calls a lower or an upper bound."""
+    sign = bound(row)
+    return replace(cell, text=f"{sign}\u202f{cell.text}") if sign and cell.text else cell
+
+
+def bound(row: Any) -> str:
+    """`\u2265` or `\u2264` where the reason of a count of operations says that it is at least, or at most, so much; else ""."""
+    found = BOUND.search(str(row.reason)) if row.axis == "compute" else None
+    return "" if found is None else {"least": "\u2265", "most": "\u2264"}[found[1]]
+
+
+def without_number(rows: pd.DataFrame) -> Markup:
+    """A note that names the metrics of which no row has a number, each with its first reason."""
+    lost = rows[~rows["metric"].isin(measured(rows)["metric"])].drop_duplicates("metric")
+    said = "; ".join(f"{clean(titled(row), 60)} ({clean(row.reason, 160)})" for row in each(lost))
+    return note(f"Without a number here: {said}.") if said else Markup("")
 
 
 def of_view(table: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -147,9 +175,10 @@ def told(row: object, name: str, default: Any = "") -> Any:
 
 
 __all__ = [
-    "Cell", "Column", "Markup", "Row", "Spec", "View", "absent", "against_teacher", "as_json", "axis", "axis_title",
-    "box", "by_contender", "cell_of", "clean", "contenders", "count", "derived", "difference", "dots", "each", "escape",
-    "facing", "figure", "fold", "grid", "how", "interval", "labels", "lines", "look", "measured", "missing", "name_cell",
-    "note", "number", "of_view", "over_seeds", "panels", "place", "plain", "plural", "ranks", "series", "short", "stated",
-    "stating", "tip_title", "titled", "told", "unit_title", "value_cell", "values", "views", "why_apart",
+    "Cell", "Column", "Markup", "Row", "Spec", "View", "absent", "against_teacher", "as_json", "axis", "axis_title", "bound",
+    "bounded", "box", "by_contender", "cell_of", "clean", "contenders", "count", "derived", "difference", "dots", "each",
+    "escape", "facing", "figure", "findings", "fold", "grid", "how", "interval", "labels", "lines", "look", "measured", "missing",
+    "name_cell", "note", "number", "of_view", "over_seeds", "panels", "place", "plain", "plural", "ranks", "series", "short",
+    "stated", "stating", "tip_title", "titled", "told", "unit_title", "value_cell", "values", "views", "why_apart",
+    "without_number",
 ]  # fmt: skip

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from kdbench.judge.board import Board
 
 TABLES = (
-    "scores", "curves", "standings", "pairs", "pareto", "datasets", "parity", "discoveries", "recipes", "timings", "gates"
+    "scores", "curves", "standings", "pairs", "pareto", "datasets", "parity", "discoveries", "recipes", "timings", "calls",
+    "exports", "gates",
 )  # fmt: skip
 EVIDENCE = ("suite", *TABLES, "facts", "metrics")
 """What a section may ask for by name: the fields of the board, and what the files of the metrics say (name -> facts)."""

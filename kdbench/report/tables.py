@@ -64,6 +64,7 @@ def grid(columns: Sequence[Column], rows: Iterable[Row], caption: str, *, tools:
         template.render(
             columns=columns, rows=rows, caption=clean(caption), tools=clean(tools, 30), groups=groups, sortable=sortable,
             extras=any(c.extra for c in columns), roomy=len(columns) <= 5, shorter=SHORTER,
+            words=not any(c.number for c in columns),  # said once for the table, not in every cell
             aligned={i for row in rows for i, cell in enumerate(row.cells) if cell.delta},
         )
     )  # fmt: skip
@@ -80,7 +81,7 @@ def value_cell(row: object, *, small: str | None = None, delta: tuple[str, str, 
         bounds = interval(getattr(row, "low", math.nan), getattr(row, "high", math.nan), unit) if small is None else small
         mark = "" if status == "ok" else status
         reason = "" if status == "ok" and USUAL.fullmatch(reason) else reason
-        return Cell(number(value, unit), float(f"{value:.7g}"), bounds, *delta, mark, reason)
+        return Cell(number(value, unit), float(f"{value:.5g}"), bounds, *delta, mark, reason)
     return missing(status if status != "ok" else "undefined", reason)
 
 

@@ -12,9 +12,14 @@ _BREAKS = re.compile(r"[\s\u2028\u2029\x85]+")
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BASE = {
     "microseconds": ("s", 1e-6), "milliseconds": ("s", 1e-3), "seconds": ("s", 1.0), "MB": ("bytes", 1e6), "FLOP": ("flop", 1.0),
-    "examples": ("count", 1.0), "rows": ("count", 1.0),
+    "examples": ("count", 1.0), "rows": ("count", 1.0), "predictions": ("count", 1.0), "rows/s": ("rate", 1.0),
+    "operations": ("flop", 1.0), "J": ("joules", 1.0),
 }  # fmt: skip
-_PARTS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "\u00b5s"), (1e-9, "ns"))
+_PARTS = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "\u00b5s"), (1e-9, "ns")),
+    "joules": ((1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"), (1e-6, "\u00b5J")),
+}
+_PRINTED = ("fraction", "ratio", "s", "joules", "bytes", "count", "flop", "rate", "score", "")
 
 
 def clean(value: object, limit: int = 300) -> str:
@@ -50,17 +55,16 @@ def number(value: object, unit: str = "") -> str:
         return f"{_percent(100 * value)}\u202f%"
     if unit == "ratio":
         return f"{_digits(value)}{TIMES}"
-    if unit == "s":
-        return _seconds(value)
-    if unit in ("bytes", "count", "flop"):
-        return _steps(value, {"bytes": "B"}.get(unit, ""))
+    if unit in _PARTS:
+        return _parts(value, unit)
+    if unit in ("bytes", "count", "flop", "rate"):
+        return _steps(value, {"bytes": "B", "rate": "/s"}.get(unit, ""))
     return _digits(value)
 
 
 def unit_title(unit: str) -> str:
     """The unit where `number` does not print it: "nats", "logits", ..."""
-    printed = _BASE.get(unit, (unit, 1.0))[0] in ("fraction", "ratio", "s", "bytes", "count", "flop", "score", "")
-    return "" if printed else clean(unit, 20)
+    return "" if _BASE.get(unit, (unit, 1.0))[0] in _PRINTED else clean(unit, 20)
 
 
 def interval(low: object, high: object, unit: str = "") -> str:
@@ -132,8 +136,11 @@ def _digits(value: float) -> str:
     return f"{mantissa}e{int(power)}".replace("-", MINUS)
 
 
-def _seconds(value: float) -> str:
-    scale, name = next(((s, n) for s, n in _PARTS if abs(value) >= s), _PARTS[-1]) if value else _PARTS[0]
+def _parts(value: float, unit: str) -> str:
+    """A time or an energy in the step that fits; 0 in the unit itself."""
+    parts = _PARTS[unit]
+    one = next(part for part in parts if part[0] == 1.0)
+    scale, name = next((part for part in parts if abs(value) >= part[0]), parts[-1]) if value else one
     return f"{_digits(value / scale)}\u202f{name}"
 
 

@@ -1,4 +1,4 @@
-"""How the slices of a board are read: by column, its groups, and what is said about each."""
+"""How the slices of a board are read: groups of examples by column, or the scenarios of what was timed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from kdbench import kit
+
 SUMMARIES = ("gap", "worst", "ratio")
 OF_GROUP = ("harm", "lift")
+SINGLE = "single stream"
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,36 @@ class Column:
         return part.assign(level=[known[s] for s in part["slice"]])
 
 
+def of_groups(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows about all examples or groups of them. Slices of what is timed are scenarios, such as batch=32: told by the axis,
+    since data may well have a column named batch.
+    """
+    return rows[~rows["axis"].isin(list(kit.COST))]
+
+
+def scenario(piece: str) -> tuple[int, int]:
+    """(rows a call, tokens a row) of a scenario; 0 tokens for the full length. (0, 0) for what is none."""
+    if not piece:
+        return 1, 0
+    columns, _, values = piece.partition("=")
+    found = dict(zip(columns.split("*"), values.split(" & "), strict=False))
+    numbers = {name: int(text) for name, text in found.items() if text.isascii() and text.isdigit() and len(text) < 10}
+    known = len(numbers) == len(columns.split("*")) and set(numbers) <= {"batch", "length"}
+    return (numbers.get("batch", 1), numbers.get("length", 0)) if known else (0, 0)
+
+
+def scenario_title(piece: str) -> str:
+    """`single stream`, `batch 32`, `batch 32, length 64`."""
+    batch, length = scenario(piece)
+    if not batch:
+        return str(kit.clean(piece, 40))
+    said = [f"batch {batch}" if batch != 1 else "", f"length {length}" if length else ""]
+    return ", ".join(filter(None, said)) or SINGLE
+
+
 def columns(rows: pd.DataFrame) -> list[Column]:
     """The group columns of rows with a slice: from "sex:gap" where there is one (a name may hold "="), else from "sex=female"."""
+    rows = of_groups(rows)
     slices = [str(s) for s in rows["slice"].unique() if s]
     known = dict.fromkeys(s.rsplit(":", 1)[0] for s in slices if s.rsplit(":", 1)[-1] in SUMMARIES)
     heads = tuple(f"{c}=" for c in known)

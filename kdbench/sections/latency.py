@@ -8,27 +8,56 @@ import pandas as pd
 
 from kdbench import kit, section
 
+from ._calls import conditions, failed, honesty, picture
+
 HOW = (
-    "Each tick is one block, in which the contender and the teacher were timed in turns; left of 1 the contender is faster. The "
-    "teacher's own line is a copy of it against itself: as far as that is off 1, no ratio can be trusted."
+    "Ratios first: each tick is one block, in which the contender and the teacher were timed in turns; left of 1 the contender "
+    "is faster. The teacher's own line is a copy of it against itself: as far as that is off 1, no ratio can be trusted. "
+    "Absolute times, below, are those of one row a call."
 )
+FIRST = ("latency", "latency_percentile", "throughput", "cpu_time_ratio")
+BEST = {"latency": "Latency, best case", "throughput": "Throughput, one caller"}
 
 
 @section(title="Latency", order=80)
-def latency(scores: pd.DataFrame, standings: pd.DataFrame, timings: pd.DataFrame, *, blocks: int = 120) -> str:
-    """Contender over teacher, block by block. The teacher's own line is the null pair: two copies of one model.
+def latency(
+    scores: pd.DataFrame, standings: pd.DataFrame, timings: pd.DataFrame, calls: pd.DataFrame, *, blocks: int = 120
+) -> str:
+    """Contender over teacher, block by block, one row a call. The teacher's own line is the null pair: two copies of one model.
+    Then how the calls were spread, the absolute numbers, and the rows whose times are not told, with the reason.
 
     blocks: at most so many blocks of a row are drawn, evenly chosen.
     """
-    drawn = kit.panels(scores, standings, lambda view: _draw(view, timings, blocks), "No timing was made here.")
+    drawn = kit.panels(scores, standings, lambda view: _draw(view, timings, calls, blocks), "No timing was made here.")
     return str(kit.how(HOW) + drawn) if drawn else ""
 
 
-def _draw(view: Any, timings: pd.DataFrame, blocks: int) -> str:
-    of = timings[(timings["task"] == view.task) & (timings["target"] == view.target)] if len(timings) else timings
-    of = of[(of["reference_us"] > 0) & (of["contender_us"] > 0)] if len(of) else of
+def _draw(view: Any, timings: pd.DataFrame, calls: pd.DataFrame, blocks: int) -> str:
+    lost = failed(view)
+    gone = set(lost.loc[lost["slice"] == "", "contender"])
+    blocks_of, calls_of = (_single(table, view, gone) for table in (timings, calls))
+    out = str(_ratios(view, blocks_of, blocks)) if len(blocks_of) else ""
+    if len(calls_of):
+        out += str(kit.Markup("<h4>Absolute times</h4>")) + str(picture(view, calls_of))
+    rows = view.axis("latency")
+    rows = rows[(rows["metric"] != "latency_ratio") & rows["metric"].isin(kit.measured(rows)["metric"])]
+    rank = {name: i for i, name in enumerate(FIRST)}
+    rows = rows.iloc[rows["metric"].str.split("{").str[0].map(rank).fillna(len(rank)).argsort(kind="stable")]
+    if out and len(rows):
+        out += str(kit.by_contender(view, rows, "Absolute times and rates", lambda r: BEST.get(r.metric) or kit.titled(r)))
+    return out + str(conditions(calls_of) if len(calls_of) else "") + str(honesty(view, calls_of))
+
+
+def _single(table: pd.DataFrame, view: Any, gone: set[str]) -> pd.DataFrame:
+    """The rows of a view that are of the single stream, without those whose times are not told."""
+    of: pd.DataFrame = kit.of_view(table, view)
     if of.empty:
-        return ""
+        return of
+    of = of.loc[(of["scenario"] == "") & ~of["contender"].isin(gone)]
+    return of.loc[(of["reference_us"] > 0) & (of["contender_us"] > 0)] if "block" in of else of
+
+
+def _ratios(view: Any, of: pd.DataFrame, blocks: int) -> Any:
     label = kit.short(view.scores)
     label |= kit.labels(n for n in of["contender"].unique() if n not in label)
     of = of.assign(ratio=of["contender_us"] / of["reference_us"], who=[label[str(c)] for c in of["contender"]])
@@ -38,7 +67,7 @@ def _draw(view: Any, timings: pd.DataFrame, blocks: int) -> str:
     title = "Latency / teacher, one tick a block (dark: median of the blocks)"
     says = f"Ratios of contender to teacher latency in {len(of)} blocks of {len(order)} rows, on a logarithmic axis."
     spec = _spec(drawn[["who", "ratio"]], middle, list(label.values()))
-    return str(kit.figure(spec, title, says, _numbers(view, of, order)) + kit.note(_noise(view, of)))
+    return kit.figure(spec, title, says, _numbers(view, of, order)) + kit.note(_noise(view, of))
 
 
 def _numbers(view: Any, of: pd.DataFrame, order: list[str]) -> pd.DataFrame:

@@ -16,8 +16,11 @@ LEGEND = (
     "For cost and size: the share of the teacher's. Click a heading to sort; hover or Tab to a mark for its reason."
 )
 GROUPS = {"ood": "out of distribution", "bias": "groups"}
-FIRST = ("quality", "fidelity", "calibration", "robustness", "out of distribution", "groups", "latency", "memory", "compute")
-OWN = ("fidelity", "calibration", "selective", "training")  # axes with a table of their own: only headlines stand here
+FIRST = (
+    "quality", "fidelity", "calibration", "robustness", "out of distribution", "groups", "latency", "memory", "energy", "compute"
+)  # fmt: skip
+OWN = ("fidelity", "calibration", "selective", "training", "export", *kit.COST)
+"""Axes with a table of their own in another section: only headlines stand here."""
 VERDICTS = {"BEATS": "good", "NO": "bad", "WORSE": "bad"}
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from kdbench import kit, section
 
+from ._slices import of_groups
+
 
 @section(title="Summary", order=10)
 def summary(scores: pd.DataFrame, standings: pd.DataFrame, gates: pd.DataFrame, facts: Mapping[str, Any], suite: Any) -> str:
@@ -102,7 +104,7 @@ def _against(held: pd.DataFrame, of: pd.DataFrame) -> Any:
 
 def _gaps(view: Any) -> Any:
     """Who widened a gap between groups against the teacher, of the columns that are neither crossed nor the label."""
-    rows = view.rows(slice=None)
+    rows = of_groups(view.rows(slice=None))
     rows = rows[rows["slice"].str.endswith(":gap") & (rows["delta_low"] > 0) & (rows["contender"] != "teacher")]
     rows = rows[~rows["slice"].str.contains("*", regex=False) & (rows["slice"] != "class:gap")]
     rows = rows[rows["metric"].isin({view.primary, *view.rows(axis="bias")["metric"]})]
@@ -111,7 +113,7 @@ def _gaps(view: Any) -> Any:
         names = [kit.clean(n, 30) for n in part["contender"]]
         many = f" and {len(names) - 3} more" if len(names) > 3 else ""
         title = kit.clean(kit.titled(next(kit.each(part))), 50).lower()
-        said.append(f"{title} by {kit.clean(piece.removesuffix(':gap'), 40)} ({', '.join(names[:3])}{many})")
+        said.append(f"{title} by {kit.clean(str(piece).removesuffix(':gap'), 40)} ({', '.join(names[:3])}{many})")
     if not said:
         return ""
     return kit.Markup('<span class="bad">Gaps wider than the teacher\'s:</span> {}.').format("; ".join(said[:4]))

@@ -136,7 +136,7 @@ def _spec(frame: pd.DataFrame, order: list[str], titles: tuple[str, str], units:
     y = {"field": "y", "type": "quantitative", "title": titles[0], "scale": roomy, "axis": kit.axis(units[0])}
     here = [w for w in order if w in set(frame["who"])]
     legend = {"title": None, "symbolSize": 90, "labelLimit": 200}
-    who = {"field": "who", "type": "nominal", "sort": here, "legend": legend}
+    who = {"field": "who", "type": "nominal", "legend": legend}
     colour, shape = {**who, "scale": kit.look(order, "color", here)}, {**who, "scale": kit.look(order, "shape", here)}
     fade = {"condition": {"param": "pick", "value": 1}, "value": 0.12}
     thin = {"condition": {"param": "pick", "value": 0.55}, "value": 0.06}

@@ -24,13 +24,14 @@ def training(scores: pd.DataFrame, standings: pd.DataFrame) -> str:
 
 def _draw(view: Any) -> str:
     rows = view.rows()
+    rows = rows[~rows["metric"].str.startswith("break_even")]  # stands beside what serving takes
     after = rows["metric"].map(kit.derived).astype(bool)
     steady = rows["metric"].str.split("{").str[0].isin(STEADY)
     made = rows[rows["axis"].isin(["training", "cost"]) & ~after | steady]
     lost = made[~made["metric"].isin(kit.measured(made)["metric"])]
     made = made[~made["metric"].isin(lost["metric"])]
     gains = rows[after & ~steady]
-    out = str(kit.by_contender(view, made, "Training", kit.titled, none="\u2013")) + str(_lost(lost))
+    out = str(kit.by_contender(view, made, "Training", kit.titled, none="\u2013")) + str(kit.without_number(lost))
     gains = gains[(gains["contender"] != "teacher") & gains["metric"].isin(kit.measured(gains)["metric"])]
     if len(gains):
         main = gains["metric"].isin(["gain", "retention"])
@@ -44,10 +45,3 @@ def _draw(view: Any) -> str:
 def _of(row: Any) -> str:
     """A title short enough for a table of many: "Gain (ECE)"."""
     return str(kit.titled(row)).replace("Gain over the from-scratch twin", "Gain")
-
-
-def _lost(rows: pd.DataFrame) -> Any:
-    """The metrics that no row has a number of, each with its first reason."""
-    first = rows.drop_duplicates("metric")
-    said = "; ".join(f"{kit.clean(kit.titled(r), 60)} ({kit.clean(r.reason, 120)})" for r in kit.each(first))
-    return kit.note(f"Without a number here: {said}.") if said else ""

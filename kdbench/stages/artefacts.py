@@ -6,7 +6,7 @@ Nothing is ever unpickled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdbench.nouns import Artefact, Json, Shape, Use, plain
@@ -64,9 +64,29 @@ def write(draft: Draft, artefact: Artefact, record: Mapping[str, Json]) -> None:
 
 
 def chained(record: Mapping[str, Json], before: Entry | None) -> dict[str, Json]:
-    """The record with `chain`: its own costs added to those of the steps before it. A missing cost counts as none."""
+    """The record with `chain`: its own costs added to those of the steps before it. A missing cost counts as none, but a missing
+    energy makes the sum unknown.
+
+    The chain also says through which artefacts it went (`through`, keys), so that what led to the teacher can be told from what
+    was done since, and whether its start was made elsewhere.
+    """
     earlier = before.json(RECORD).get("chain", {}) if before is not None and RECORD in before.names() else {}
-    return {**record, "chain": {name: _number(record.get(name)) + _number(earlier.get(name)) for name in TOTALS}}
+    parity: Any = record.get("parity") or {}
+    elsewhere = bool(parity.get("made_elsewhere"))
+    own = {"joules": None, "reason": "made elsewhere: there is no record of it"} if elsewhere else record.get("energy")
+    chain: dict[str, Json] = {name: _number(record.get(name)) + _number(earlier.get(name)) for name in TOTALS}
+    chain["energy"] = together([own, earlier.get("energy")] if before is not None else [own])
+    chain["through"] = [*earlier.get("through", []), before.key] if before is not None else []
+    chain["elsewhere"] = elsewhere or bool(earlier.get("elsewhere"))
+    return {**record, "chain": chain}
+
+
+def together(parts: Sequence[Any]) -> dict[str, Json]:
+    """The joules of several pieces of work, {"joules", "reason"} each; unknown, with the first reason, where those of one are."""
+    for part in parts:
+        if not part or part.get("joules") is None:
+            return {"joules": None, "reason": str((part or {}).get("reason") or "the energy of a step was not recorded")}
+    return {"joules": sum(float(part["joules"]) for part in parts), "reason": ""}
 
 
 def to_shape(facts: Mapping[str, Any]) -> Shape:

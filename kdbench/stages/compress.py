@@ -12,6 +12,7 @@ import numpy as np
 from kdbench.nouns import Artefact, Job, Json, Refusal
 from kdbench.registry import given
 from kdbench.stages import Place, artefacts, samples
+from kdbench.stages.energy import Spent
 from kdbench.stages.seeds import stream
 from kdbench.store import Draft, Entry
 
@@ -31,9 +32,14 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     described = place.plugins.get("compressor", use["name"])
     asked = use["params"].get("calibration", CALIBRATION) if "examples" in described.evidence else 0
     rows = examples(inputs["data"], asked, spec["seed"]) if asked else {}
+    spent = Spent()
     wall, cpu = time.perf_counter(), time.process_time()
     after = plugin(**given(described, {"artefact": before, "examples": rows}), **copy.deepcopy(dict(use["params"])))
-    cost = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+    cost: dict[str, Json] = {
+        "seconds": time.perf_counter() - wall,
+        "cpu_seconds": time.process_time() - cpu,
+        "energy": spent.record(),
+    }
     _check(after, plugin.facts.get("gives", "torch"), use["name"])
     used = len(next(iter(rows.values()))) if rows else 0
     record = {**_record(used), **cost, "notes": _notes(use["name"], asked, used)}

@@ -22,6 +22,7 @@ from kdbench.nets.taps import expand
 from kdbench.nouns import Artefact, Job, Json, Refusal, Shape, Term, Train, Use, plain
 from kdbench.registry import Plugins
 from kdbench.stages import Place, artefacts, networks, samples
+from kdbench.stages.energy import Spent
 from kdbench.stages.outputs import OUTPUTS, taps_of
 from kdbench.stages.seeds import stream
 from kdbench.stages.teacher import Taught, teach
@@ -35,6 +36,9 @@ from kdbench.training.views import load_views
 
 WARM = ("torch._dynamo",)
 """Imported by torch itself in every process that steps an optimizer or dispatches an operator; a second of work, so once."""
+
+UNTRAINED = "not trained (0 epochs)"
+"""What the record of a fit of no epochs says: its weights are random, or those of the step before."""
 
 SAVE_EVERY = 20.0
 """Seconds between two saves of a running fit, at least."""
@@ -64,16 +68,17 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     check_always_active(terms, recipe.steps(len(splits.train)))
     taught = teach(recipe, inputs, place.plugins, splits.rows, splits.classes)
     members = _cohort(recipe, first, taught, len(splits.train), place.plugins)
-    progress = _train(recipe, members, splits, taught, place.store.partial(job.key))
+    spent = Spent()
+    progress = _train(recipe, members, splits, taught, place.store.partial(job.key), spent)
     student = members[0].module.eval()
-    if train.select == "best_validation":
+    if progress.best:
         student.load_state_dict(progress.best)
     facts: dict[str, Json] = {**first.facts, "classes": list(splits.classes)}
     made = Artefact("torch", shape, first.model, student, first.edits, {}, facts)
     fresh = "artefact" not in inputs
     recording = inputs["outputs"].json(OUTPUTS) if taught.how == "recorded" else {}
-    record = artefacts.chained(_record(recipe, progress, taught, fresh, recording), inputs.get("artefact"))
-    artefacts.write(draft, made, record)
+    record = {**_record(recipe, progress, taught, fresh, recording), "energy": _energy(spent, progress, taught, recording)}
+    artefacts.write(draft, made, artefacts.chained(record, inputs.get("artefact")))
 
 
 def to_train(facts: Mapping[str, Any]) -> Train:
@@ -83,9 +88,9 @@ def to_train(facts: Mapping[str, Any]) -> Train:
     for name, values in allowed.items():
         if getattr(train, name) not in values:
             raise Refusal(f"train: no {name} {getattr(train, name)!r} (allowed: {', '.join(values)})")
-    for name in ("epochs", "batch"):
-        if getattr(train, name) < 1:
-            raise Refusal(f"train: {name} must be at least 1, not {getattr(train, name)}")
+    for name, least in (("epochs", 0), ("batch", 1)):
+        if getattr(train, name) < least:
+            raise Refusal(f"train: {name} must be at least {least}, not {getattr(train, name)}")
     return train
 
 
@@ -141,17 +146,24 @@ def _cohort(recipe: Recipe, first: Artefact, taught: Taught, n_train: int, plugi
     return members
 
 
-def _train(recipe: Recipe, members: list[Member], splits: _Splits, taught: Taught, folder: Path) -> Progress:
+def _train(recipe: Recipe, members: list[Member], splits: _Splits, taught: Taught, folder: Path, spent: Spent) -> Progress:
     progress = restore(folder, members) or Progress()
     last = time.monotonic()
 
     def keep(now: Progress) -> None:
         nonlocal last
+        spent.read()
         if time.monotonic() - last >= SAVE_EVERY:
             save(folder, members, now)
             last = time.monotonic()
 
     return train_all(recipe, members, (splits.train, splits.validation), taught.source, progress, keep)
+
+
+def _energy(spent: Spent, progress: Progress, taught: Taught, recording: Mapping[str, Any]) -> dict[str, Json]:
+    """Joules of the fit, with the recording of its teacher in full, as with CPU seconds."""
+    own = spent.record(resumed=bool(progress.resumed))
+    return artefacts.together([own, recording.get("energy")]) if taught.how == "recorded" else own
 
 
 def _record(recipe: Recipe, progress: Progress, taught: Taught, fresh: bool, recording: Mapping[str, Any]) -> dict[str, Json]:
@@ -178,5 +190,5 @@ def _record(recipe: Recipe, progress: Progress, taught: Taught, fresh: bool, rec
         "selected_epoch": chosen,
         "resumed": progress.resumed,
         "parity": parity,
-        "notes": list(taught.notes),
+        "notes": [*taught.notes, *([] if progress.epochs else [UNTRAINED if fresh else f"{UNTRAINED} by its last step"])],
     }

@@ -1,49 +1,126 @@
-"""Stage latency: the contender and the reference timed side by side in this process (see `kdbench.stages.timing_script`)."""
+"""Stage latency: the contender and the reference timed side by side (see `kdbench.stages.timing_script`)."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kdbench.nouns import Job, Refusal, digest
-from kdbench.stages import Place, artefacts, running, samples, timing_script
+from kdbench.nouns import Job, Refusal, Runner, digest
+from kdbench.stages import Place, artefacts, honesty, running, samples, timing_checks, timing_script
 from kdbench.stages.host import fingerprint
+from kdbench.stages.running import Ask as Ask
 from kdbench.store import Draft, Entry
 
-SAMPLES = ("wall", "cpu")
 ROLES = ("reference", "contender")
+SAMPLES = ("wall", "waited", "cpu")
+
+CALLS = 33
+"""Different calls at most: one that is repeated, and enough that are seen once. More are made of these where they are needed."""
+
+INT8_CALLS = 9
+"""The same for graphs that are scored call by call, because a row's answer depends on its batch."""
+
+BYTES = 32 * 2**20
+"""Inputs at most, beyond two calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """arrays: wall_<role>, waited_<role> (the part of wall in which the thread waited for a processor) and cpu_<role>, seconds
+    per call (pairs, calls); best_<role>, the least of wall - waited in each block (pairs,), so that neighbours on the machine
+    count for little; switches_<role>, involuntary context switches of a block (pairs,). facts: how they were taken, and `checks`,
+    whether the times are of the model that was scored.
+    """
+
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]
 
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
-    """Reads artefact, reference and data; writes latency.npz: wall_<role> and cpu_<role>, seconds per call (pairs, calls), and
-    switches_<role>, involuntary context switches (pairs,), where the system counts them; and latency.json, how it was taken.
+    """Reads artefact, reference and data; writes latency.npz and latency.json: what `time_pair` gives for rows of the test split.
 
-    For a null pair the contender is a second copy of the reference. Both run on the first `batch` rows of the test split.
+    For a null pair the contender is a second copy of the reference.
     """
     spec: dict[str, Any] = dict(job.spec)
     if spec.get("host") and spec["host"] != digest(fingerprint()):
         raise Refusal("planned on another machine: plan again here, since timings belong to their host")
-    example = running.first_rows(samples.read(inputs["data"], "test").x, spec["batch"])
+    ask = running.asked(spec, place)
+    x = running.of_length(samples.read(inputs["data"], "test").x, ask.length)
     source = {"reference": inputs["reference"], "contender": inputs["reference" if spec["null"] else "artefact"]}
-    request: dict[str, Any] = {"threads": spec["target"]["params"].get("threads", place.threads), "pairs": spec["pairs"]}
-    facts = {}
+    runners = {
+        role: running.open_runner(artefacts.read(entry, place.plugins), spec["target"], place, running.first_rows(x, ask.batch))
+        for role, entry in source.items()
+    }
+    made = time_pair(runners["reference"], runners["contender"], x, ask)
+    draft.arrays("latency.npz", made.arrays)
+    draft.json("latency.json", {**made.facts, "null": spec["null"]})
+
+
+def time_pair(reference: Runner, contender: Runner, x: Mapping[str, np.ndarray], ask: Ask) -> Timed:
+    """Time two runners on rows x {name: array (n, ...)}, of which as many as there are of different calls are asked.
+
+    Where they run elsewhere, they are timed there, else in this process. Raises Refusal for a runner without a bundle, and for a
+    pair of which only one runs elsewhere.
+    """
+    runners = {"reference": reference, "contender": contender}
+    if (reference.elsewhere is None) != (contender.elsewhere is None):
+        raise Refusal("only one of the two models runs on another machine: both must run in one place to be timed side by side")
+    x = running.of_length(x, ask.length)
+    row = sum(values[:1].nbytes for values in x.values())
+    few = any(honesty.by_batch(runner.facts) for runner in runners.values())
+    most = min(INT8_CALLS if few else CALLS, max(2, BYTES // max(1, row * ask.batch)))
+    calls = running.calls(x, ask.batch, most)
+    files = {
+        "inputs.npz": running.npz(calls),
+        "scored.npz": running.npz({role: scored(runner, calls) for role, runner in runners.items()}),
+        timing_script.CHECKS: Path(timing_checks.__file__).read_bytes(),
+    }
+    tolerance = {role: honesty.tolerances(runner.facts) for role, runner in runners.items()}
+    request = {"inputs": "inputs.npz", "scored": "scored.npz", "tolerance": tolerance, "threads": ask.threads}
+    request |= {"pairs": ask.pairs, "seconds": ask.seconds}
+    facts = {role: dict(runner.facts) for role, runner in runners.items()}
+    result = running.elsewhere(contender, Path(timing_script.__file__), request, runners, files)
+    made = _timed(_here(request, runners, files) if result is None else result)
+    host = facts["contender"].get("host") if result is not None else None
+    made.facts.update(batch=ask.batch, length=ask.length, host=host or fingerprint(), facts=facts)
+    return made
+
+
+def scored(runner: Runner, calls: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What the runner predicts of these rows {name: array (k, batch, ...)}: (k, batch, classes). Rows whose answers depend on
+    their batch by design are predicted batch by batch.
+    """
+    k, batch = next(iter(calls.values())).shape[:2]
+    if honesty.by_batch(runner.facts):
+        return np.stack([np.asarray(runner.predict({name: v[i] for name, v in calls.items()})) for i in range(k)])
+    said = np.asarray(runner.predict({name: v.reshape(k * batch, *v.shape[2:]) for name, v in calls.items()}))
+    return said.reshape(k, batch, -1)
+
+
+def _here(request: Mapping[str, Any], runners: Mapping[str, Runner], files: Mapping[str, bytes]) -> dict[str, Any]:
+    """The script's answer, in this process."""
     with tempfile.TemporaryDirectory(prefix="kdbench-") as folder:
-        for role in ROLES:
-            runner = running.open_runner(artefacts.read(source[role], place.plugins), spec["target"], place, example)
-            request[role] = running.lay(runner, Path(folder) / role)
-            facts[role] = dict(runner.facts)
-            del runner
-        result = timing_script.main(request)
-    arrays = {f"{kind}_{role}": np.array(result.pop(f"{kind}_{role}"), dtype=np.float64) for kind in SAMPLES for role in ROLES}
-    switches = {role: result.pop(f"switches_{role}") for role in ROLES}
-    counted = all(n is not None for blocks in switches.values() for n in blocks)
-    if counted:
-        arrays |= {f"switches_{role}": np.array(blocks, dtype=np.int64) for role, blocks in switches.items()}
-    draft.arrays("latency.npz", arrays)
-    total = sum(sum(blocks) for blocks in switches.values()) if counted else None
-    how = {"involuntary_switches": total, "batch": spec["batch"], "null": spec["null"], "host": fingerprint()}
-    draft.json("latency.json", {**result, **how, "facts": facts})
+        for name, data in files.items():
+            (Path(folder) / name).write_bytes(data)
+        laid = {role: running.lay(runner, Path(folder) / role) for role, runner in runners.items()}
+        return timing_script.main({**request, **laid, "files": folder})
+
+
+def _timed(result: dict[str, Any]) -> Timed:
+    arrays = {f"{kind}_{role}": np.array(result.pop(f"{kind}_{role}"), np.float64) for kind in SAMPLES for role in ROLES}
+    arrays |= {f"best_{role}": (arrays[f"wall_{role}"] - arrays[f"waited_{role}"]).min(axis=1) for role in ROLES}
+    switches = {role: np.array(result.pop(f"switches_{role}"), np.int64) for role in ROLES}
+    arrays |= {f"switches_{role}": held.sum(axis=1) for role, held in switches.items()}
+    facts = {
+        **result,
+        "involuntary_switches": int(sum(held.sum() for held in switches.values())),
+        "waiting": {role: float(arrays[f"waited_{role}"].sum() / arrays[f"wall_{role}"].sum()) for role in ROLES},
+        "calls_with_a_switch": {role: float((held > 0).mean()) for role, held in switches.items()},
+        "checks": honesty.verdicts(result["honesty"]),
+    }
+    return Timed(arrays, facts)

@@ -57,6 +57,30 @@ def open_folder(folder: Path, plugins: Plugins, shape: Shape, classes: tuple[str
         raise Refusal(f"load {folder}: {error}") from None
 
 
+def declared(folder: Path) -> tuple[Shape, tuple[str, ...]]:
+    """The shape and the names of the classes that a folder says of itself, for those who have no data to compare it with.
+
+    Raises Refusal, in one line, where it says none.
+    """
+    try:
+        facts = _facts(folder)
+        shape = artefacts.to_shape(facts["shape"])
+    except Refusal as error:
+        raise Refusal(f"load {folder}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        form = '{"kind": "image", "inputs": {"image": [1, 8, 8]}, "classes": 10}'
+        said = f"{ARTEFACT} does not say what the model takes"
+        raise Refusal(f'load {folder}: {said} (needed without data: "shape": {form})') from None
+    return shape, _names(facts) or tuple(map(str, range(shape.classes)))
+
+
+def _names(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the classes, () where they are not said."""
+    more = facts.get("facts")
+    said = facts.get("classes") or (more.get("classes") if isinstance(more, dict) else None)
+    return tuple(map(str, said)) if isinstance(said, list) else ()
+
+
 def _open(folder: Path, plugins: Plugins, shape: Shape, classes: tuple[str, ...]) -> Artefact:
     if not folder.is_dir():
         raise Refusal("no such folder")

@@ -11,29 +11,66 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kdbench.nouns import Job, Refusal
+import numpy as np
+
+from kdbench.nouns import Job, Refusal, Runner
 from kdbench.stages import Place, artefacts, memory_script, running, samples
 from kdbench.stages.host import fingerprint
+from kdbench.stages.running import Ask
 from kdbench.store import Draft, Entry
 
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
-    """Reads artefact and data; writes memory.json {idle_bytes, peak_load_bytes, peak_infer_bytes, batch, how, facts, host}.
-
-    Bytes are absolute; idle is the same child with its libraries imported and nothing loaded. One child makes the model's
-    files, so that export leaves no trace; another one loads them and answers the first `batch` rows of the test split.
-    """
+    """Reads artefact and data; writes memory.json: what `of_runner` gives for rows of the test split, and the host."""
     spec: dict[str, Any] = dict(job.spec)
+    ask = running.asked(spec, place)
+    _import_model(inputs["artefact"], place)
+
+    def rows() -> dict[str, np.ndarray]:
+        return running.of_length(samples.read(inputs["data"], "test").x, ask.length)
+
+    def make() -> Runner:
+        artefact = artefacts.read(inputs["artefact"], place.plugins)
+        return running.open_runner(artefact, spec["target"], place, running.first_rows(rows(), ask.batch))
+
+    found = of_runner(make, rows(), ask)
+    draft.json("memory.json", {**found, "host": found["facts"].get("host") or fingerprint()})
+
+
+def of_runner(make: Callable[[], Runner], x: Mapping[str, np.ndarray], ask: Ask) -> dict[str, Any]:
+    """{idle_bytes, peak_load_bytes, peak_infer_bytes, device_load_bytes, device_peak_bytes, how, batch, length, model_bytes,
+    model_files, facts} of a model that is called with the first rows of x {name: array (n, ...)}.
+
+    Bytes of memory are absolute; idle is the same child with its libraries imported and nothing loaded; those of a device are
+    its allocator's peak, None where the loader offers none. model_files: bytes of the files that the target loads, by their
+    ending. One child makes them, so that export leaves no trace; another one loads them. Where the runner runs elsewhere, it is
+    measured there.
+    """
+    given = running.npz(running.calls(running.of_length(x, ask.length), ask.batch, 1))
     with tempfile.TemporaryDirectory(prefix="kdbench-") as folder:
-        made = in_child(lambda: _make(job, inputs, place, Path(folder) / "bundle"))
-        _import_model(inputs["artefact"], place)
-        request = {**made["model"], "threads": spec["target"]["params"].get("threads", place.threads)}
-        result = measure(request)
-    draft.json("memory.json", {**result, "batch": spec["batch"], "facts": made["facts"], "host": fingerprint()})
+        made = in_child(lambda: _make(make, given, Path(folder), ask.threads))
+        found = _told(made["found"]) if made["found"] else measure(made["request"])
+    return {**found, "batch": ask.batch, "length": ask.length, **{k: made[k] for k in ("model_bytes", "model_files", "facts")}}
+
+
+def _make(make: Callable[[], Runner], given: bytes, folder: Path, threads: int) -> dict[str, Any]:
+    """The model's files laid into the folder, and the request of the script, or what the script says elsewhere."""
+    runner = make()
+    request: dict[str, Any] = {"inputs": "inputs.npz", "threads": threads}
+    found = running.elsewhere(runner, Path(memory_script.__file__), request, {"model": runner}, {"inputs.npz": given})
+    if found is None:
+        (folder / "inputs.npz").write_bytes(given)
+        request |= {"model": running.lay(runner, folder / "model"), "files": str(folder)}
+    sizes: dict[str, int] = {}
+    for name, data in runner.bundle.files.items() if runner.bundle is not None else ():
+        ending = Path(name).suffix or name
+        sizes[ending] = sizes.get(ending, 0) + len(data)
+    about = {"model_bytes": sum(sizes.values()), "model_files": sizes, "facts": dict(runner.facts)}
+    return {**about, "request": request, "found": found}
 
 
 def measure(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `memory_script` on a bundle {folder, loader, threads}: in a fork, or in a fresh interpreter where the kernel does
+    """Run `memory_script` on its request: in a fork, or in a fresh interpreter where the kernel does
     not let a process set back its high-water mark. Raises Refusal where neither tells the truth.
     """
     if not os.path.exists("/proc/self/status"):
@@ -42,6 +79,11 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
         result = in_child(lambda: memory_script.main(dict(request)))
     else:
         result = _fresh_interpreter(request)
+    return _told(result)
+
+
+def _told(result: dict[str, Any]) -> dict[str, Any]:
+    """The script's numbers. Raises Refusal where they are those of its libraries."""
     hidden = result.pop("hidden_bytes")
     if hidden and result["peak_load_bytes"] <= result["idle_bytes"] + hidden:
         raise Refusal(
@@ -83,13 +125,6 @@ def _outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return {"error": str(error)}
     except Exception as error:  # a plugin may raise anything; its text travels through the pipe
         return {"error": f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"}
-
-
-def _make(job: Job, inputs: Mapping[str, Entry], place: Place, folder: Path) -> dict[str, Any]:
-    spec: dict[str, Any] = dict(job.spec)
-    example = running.first_rows(samples.read(inputs["data"], "test").x, spec["batch"])
-    runner = running.open_runner(artefacts.read(inputs["artefact"], place.plugins), spec["target"], place, example)
-    return {"model": running.lay(runner, folder), "facts": dict(runner.facts)}
 
 
 def _import_model(entry: Entry, place: Place) -> None:

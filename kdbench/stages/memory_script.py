@@ -1,11 +1,12 @@
-"""Measures what a model adds to a process. One file, standard library only; run it in a process that has done nothing yet.
+"""Measures what a model adds to a process. One file, standard library and numpy; run it in a process that has done nothing yet.
 
     python memory_script.py REQUEST.json        # the result is printed as one line of JSON
 
-Request: {"folder", "loader", "threads"}; the loader is one of `timing_script`. Resident memory is read from the kernel's own
+Request: {"model": {"folder", "loader"}, "inputs", "threads"}, with loader and inputs as in `timing_script`; the first call's
+inputs are asked. Resident memory is read from the kernel's own
 high-water mark (VmHWM), which knows peaks between two looks; getrusage would report the parent's. Writing 5 to
-/proc/self/clear_refs sets the mark back to what is resident now. Idle is after the import of the loader and
-so of its libraries.
+/proc/self/clear_refs sets the mark back to what is resident now. Idle is after the import of the loader and so of its libraries.
+A loader of a device with memory of its own may have `device_peak() -> bytes`, the peak of its allocator so far.
 """
 
 from __future__ import annotations
@@ -15,26 +16,35 @@ import ctypes
 import gc
 import importlib.util
 import json
+import os
 import sys
 from typing import Any
+
+import numpy as np
 
 CALLS = 3
 """Calls of the model: some libraries allocate their scratch memory on the second."""
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
-    """{idle_bytes, peak_load_bytes, peak_infer_bytes, how}: absolute, so idle is to be subtracted. OSError without /proc."""
-    spec = importlib.util.spec_from_file_location("kdbench_memory_loader", request["loader"])
+    """{idle_bytes, peak_load_bytes, peak_infer_bytes, device_load_bytes, device_peak_bytes, how}: absolute, so idle is to be
+    subtracted; of a device None, where the loader has no `device_peak`. OSError without /proc.
+    """
+    model = request["model"]
+    spec = importlib.util.spec_from_file_location("kdbench_memory_loader", model["loader"])
     if spec is None or spec.loader is None:
-        raise ValueError(f"{request['loader']} is not a Python file")
+        raise ValueError(f"{model['loader']} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    inputs = module.read(request["folder"])
+    inputs = _inputs(os.path.join(request.get("files", ""), request["inputs"]))
+    if hasattr(module, "ready"):
+        inputs = module.ready(inputs)
     _give_back()
     resets = reset()
     idle, mark = status("VmRSS"), status("VmHWM")
-    run = module.load(request["folder"], request["threads"])
-    load = status("VmHWM")
+    run = module.load(model["folder"], request.get("threads", 1))
+    load, device = status("VmHWM"), getattr(module, "device_peak", lambda: None)
+    device_load = device()
     resets = resets and reset()
     for _ in range(CALLS):
         run(inputs)
@@ -48,9 +58,17 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         "idle_bytes": idle,
         "peak_load_bytes": load,
         "peak_infer_bytes": infer,
+        "device_load_bytes": device_load,
+        "device_peak_bytes": device(),
         "how": how,
         "hidden_bytes": 0 if resets else mark - idle,
     }
+
+
+def _inputs(path: str) -> Any:
+    """Those of the first call, by name."""
+    with np.load(path, allow_pickle=False) as held:
+        return {name: np.ascontiguousarray(held[name][0]) for name in held.files}
 
 
 def status(name: str) -> int:

@@ -18,6 +18,7 @@ from kdbench.nets.taps import expand, forward
 from kdbench.nouns import Artefact, Job, Refusal, Shape
 from kdbench.registry import Plugins
 from kdbench.stages import Place, artefacts, samples
+from kdbench.stages.energy import Spent
 from kdbench.store import Draft, Entry
 from kdbench.training.batches import Pool, pool
 
@@ -45,9 +46,9 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     if size > LARGEST:
         notes.append(f"features not recorded: they take {size / 2**20:.0f} MB, more than {LARGEST / 2**20:.0f}")
         names = ()
-    began = time.process_time()
+    began, meter = time.process_time(), Spent()
     logits, taps = _record(teacher, pool(rows.x, rows.y), names)
-    spent = time.process_time() - began
+    spent, energy = time.process_time() - began, meter.record()
     bad = int((~np.isfinite(logits)).any(axis=tuple(range(1, logits.ndim))).sum())
     if bad:
         raise Refusal(f"invalid output: the teacher's logits are not finite on {bad} of {len(logits)} training examples")
@@ -59,7 +60,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     for name, value in taps.items():
         draft.array(f"tap.{name}.npy", value)
     classes = teacher.facts.get("classes") or list(inputs["data"].json("meta.json")["classes"])
-    passes = {"teacher_passes": len(rows.y), "cpu_seconds": spent}
+    passes = {"teacher_passes": len(rows.y), "cpu_seconds": spent, "energy": energy}
     draft.json(OUTPUTS, {"taps": list(taps), "classes": classes, "dtype": "float32", "notes": notes, **passes})
 
 

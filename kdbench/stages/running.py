@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,21 @@ from kdbench.registry import given
 from kdbench.stages import Place, artefacts
 from kdbench.store import Entry
 
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How a model is called and timed. batch: rows a call; length: of sequences, 0 for as they are; threads: in an operator;
+    pairs: block pairs at most; seconds: the time they may take.
+    """
+
+    batch: int = 1
+    length: int = 0
+    threads: int = 1
+    pairs: int = 60
+    seconds: float = 12.0
+
+
+_NO_BUNDLE = "this target cannot be timed: its runner has no bundle"
 _LATEST: dict[tuple[str, str], Runner] = {}
 """The runner opened last, by artefact and target: a process that predicts on twenty shifted sets exports its network once."""
 
@@ -49,6 +66,23 @@ def first_rows(x: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(values[np.arange(n) % held]) for name, values in x.items()}
 
 
+def asked(spec: Mapping[str, Any], place: Place) -> Ask:
+    """What the spec of a job that measures says; what it does not say is as `Ask` has it."""
+    threads = int(spec["target"]["params"].get("threads", place.threads))
+    return Ask(threads=threads, **{name: spec[name] for name in ("batch", "length", "pairs", "seconds") if name in spec})
+
+
+def of_length(x: Mapping[str, np.ndarray], length: int) -> dict[str, np.ndarray]:
+    """Rows of tokens cut to a length, or repeated up to it; 0 leaves all rows as they are. Raises Refusal for other inputs."""
+    if not length:
+        return dict(x)
+    if other := sorted(set(x) - {"tokens"}):
+        raise Refusal(f"no length {length}: only tokens have a length, and there is {', '.join(other)}")
+    if not x["tokens"].shape[1]:
+        raise Refusal(f"no length {length}: the rows have no token that could be repeated")
+    return {"tokens": np.ascontiguousarray(x["tokens"][:, np.arange(length) % x["tokens"].shape[1]])}
+
+
 def answers(runner: Runner, x: Mapping[str, np.ndarray], classes: int) -> np.ndarray:
     """Logits float32 (n, classes) of all rows. Raises Refusal for another shape and for numbers that are not finite."""
     n = len(next(iter(x.values())))
@@ -64,8 +98,35 @@ def answers(runner: Runner, x: Mapping[str, np.ndarray], classes: int) -> np.nda
 def lay(runner: Runner, folder: Path) -> dict[str, str]:
     """Write the runner's bundle into a new folder. Gives {"folder", "loader"} as the timing script asks for."""
     if runner.bundle is None:
-        raise Refusal("this target cannot be timed: its runner has no bundle")
+        raise Refusal(_NO_BUNDLE)
     folder.mkdir(parents=True)
     for name, data in runner.bundle.files.items():
         (folder / name).write_bytes(data)
     return {"folder": str(folder), "loader": str(runner.bundle.loader)}
+
+
+def elsewhere(
+    runner: Runner, script: Path, request: Mapping[str, Any], runners: Mapping[str, Runner], files: Mapping[str, bytes]
+) -> dict[str, Any] | None:
+    """What a measuring script says where the runner runs, given the bundles of all `runners` and files; None if it runs here."""
+    if runner.elsewhere is None:
+        return None
+    bundles = {role: one.bundle for role, one in runners.items() if one.bundle is not None}
+    if len(bundles) < len(runners):
+        raise Refusal(_NO_BUNDLE)
+    return runner.elsewhere(script, request, bundles, files)
+
+
+def calls(x: Mapping[str, np.ndarray], batch: int, most: int) -> dict[str, np.ndarray]:
+    """Inputs of up to `most` calls of `batch` rows each, no row in two of them: arrays (k, batch, ...). Where there are fewer
+    than `batch` rows, k is 1 and rows are repeated.
+    """
+    k = max(1, min(most, len(next(iter(x.values()))) // batch))
+    return {name: values.reshape(k, batch, *values.shape[1:]) for name, values in first_rows(x, k * batch).items()}
+
+
+def npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays as a measuring script reads them."""
+    held = io.BytesIO()
+    np.savez(held, allow_pickle=False, **{name: np.ascontiguousarray(values) for name, values in arrays.items()})
+    return held.getvalue()

@@ -1,17 +1,24 @@
-"""Times two models side by side. One file, standard library only: copy it to where the models are, and run it there.
+"""Times two models side by side. Standard library and numpy: copy it to where the models are, and run it there.
 
     python timing_script.py REQUEST.json        # the result is printed as one line of JSON
 
-Request: {"reference": {"folder", "loader"}, "contender": {"folder", "loader"}, "threads": 1, "pairs": 60, "calls": 5,
-"discard": 1, "warmup": 20, "warmup_limit": 200, "warmup_seconds": 5}; only the two models have no default. A loader is a
-Python file with `read(folder) -> inputs`, `load(folder, threads) -> call` and `call(inputs) -> output`, the output a
-(nested) sequence of numbers.
+Request: {"reference": {"folder", "loader"}, "contender": {"folder", "loader"}, "inputs", "scored"} and what DEFAULTS names.
+`inputs`: an npz of the models' inputs, arrays (k, batch, ...), k calls' worth of rows; `scored`: an npz with `reference` and
+`contender`, (k, batch, classes), what the scored predictions say about these rows; both relative to the folder `files`, which
+holds timing_checks.py too, unless it is "" and that lies beside this file. `tolerance`: {role: {"answers", "batch"}}.
+A loader is a Python file with `load(folder, threads) -> call` and, if {name: array} are not what `call` takes,
+`ready(x) -> inputs`; `call(inputs)` gives an array (batch, classes).
 
 Protocol (paired latency): both models live in one process and take turns in blocks, in the order A B, B A, A B, ...; a block
-is `discard` untimed calls, then `calls` timed ones; a pair is one block of each. What disturbs the machine disturbs both
-alike, so the ratio of two neighbouring blocks repeats where their absolute times do not. Garbage collection is off. Within
-the timed region the first number of the output is read, so that lazy work is paid for. Calls too short for the clock are
-timed several at a time.
+is `discard` untimed calls, then `calls` timed ones, all on the first call's inputs; a pair is one block of each. What disturbs
+the machine disturbs both alike, so the ratio of two neighbouring blocks repeats where their absolute times do not. For each of
+`rounds` parts both models are opened anew, in swapped order, because where a copy happens to lie in memory changes its time.
+Garbage collection is off. The answer is in host memory before the clock stops. The time that the thread was ready to run and
+waited for a processor is told beside the wall time, of which it is a part. Calls too short for the clock are timed several at a
+time. Past `seconds` there are no further pairs, unless there are fewer than `fewest`.
+
+Honesty: the answers of the timed calls themselves are kept and, between blocks, compared with the scored ones and with each
+other; the repeated input is timed against inputs never seen before; rows are asked alone, together and in reverse.
 """
 
 from __future__ import annotations
@@ -21,126 +28,163 @@ import importlib.util
 import json
 import math
 import os
+import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-try:
-    import resource
-except ImportError:  # not a Unix: context switches are unknown there
-    resource = None  # type: ignore[assignment]
+import numpy as np
 
-SETTLED = 0.05
-"""Warm-up ends when the best call of ten is within this share of the best of the ten before."""
+CHECKS = "timing_checks.py"
+ROLES = ("reference", "contender")
+SETTINGS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+SAME = 1e-3  # two answers to the same inputs differ by no more than this share of the row's largest score
+SETTLED = 0.05  # warm-up ends when the best of ten calls is within this share of the best of the ten before
+RESOLVABLE = 50  # a timed sample lasts at least this many ticks of the clock
+DEFAULTS = {
+    "files": "", "threads": 1, "pairs": 60, "rounds": 3, "seconds": 12.0, "fewest": 10, "calls": 5, "discard": 1, "warmup": 20,
+    "warmup_limit": 200, "warmup_seconds": 1.0, "reopen_seconds": 0.5, "tolerance": {}, "fresh_pairs": 8, "fresh_limit": 24,
+}  # fmt: skip
 
-RESOLVABLE = 50
-"""A timed sample lasts at least this many ticks of the clock."""
 
-DEFAULTS = {"threads": 1, "pairs": 60, "calls": 5, "discard": 1, "warmup": 20, "warmup_limit": 200, "warmup_seconds": 5.0}
+class Model:
+    """One model of the pair, and all that was seen of it. answers, repeats: what `timing_checks.compare` found."""
+
+    def __init__(self, role: str, ask: Mapping[str, Any], arrays: Sequence[Any], checks: Any) -> None:
+        calls, self.scored, self.checks = arrays[0], np.asarray(arrays[1][role]), checks
+        self.module = imported(ask[role]["loader"], f"kdbench_loader_{role}")
+        self.folder, self.threads, self.waited = ask[role]["folder"], ask["threads"], ask["waited"]
+        self.tolerance = {"answers": SAME, "batch": SAME, **ask["tolerance"].get(role, {})}
+        self.first, self.run = self.ready(calls[0]), checks.nothing
+        self.said: np.ndarray | None = None
+        self.answers, self.repeats = checks.nothing(), checks.nothing()
+        self.blocks: dict[str, list[Any]] = {name: [] for name in ("wall", "waited", "cpu", "switches")}
+        self.warm: dict[str, Any] = {"calls": 0, "seconds": 0.0, "settled": True}
+
+    def ready(self, x: Mapping[str, np.ndarray]) -> Any:
+        """One call's inputs as the model takes them, in memory of their own."""
+        x = {name: values.copy() for name, values in x.items()}
+        return self.module.ready(x) if hasattr(self.module, "ready") else x
+
+    def open(self) -> None:
+        """Load the model again; the copy before it is gone first."""
+        self.run = self.checks.nothing
+        self.run = self.module.load(self.folder, self.threads)
+
+    def timed(self, samples: Sequence[Sequence[Any]]) -> tuple[list[Any], list[Any], list[Any], list[Any], list[np.ndarray]]:
+        """Of each sample (a list of inputs, timed as one) seconds per call, seconds of these that the thread waited for a
+        processor, CPU seconds per call, and involuntary context switches; then all answers.
+        """
+        seen: tuple[list[Any], list[Any], list[Any], list[Any], list[np.ndarray]] = ([], [], [], [], [])
+        run, clock, cpu_clock, now = self.run, time.perf_counter, time.process_time, self.waited
+        for inputs in samples:
+            switches, before, waited, cpu_start = _switches(), clock(), now(), cpu_clock()
+            start = clock()
+            said = [np.asarray(run(x)) for x in inputs]
+            stop = clock()
+            cpu_stop, waited, after = cpu_clock(), now() - waited, clock()
+            waited -= after - before - (stop - start)  # at most so much of it was outside the timed region
+            numbers = (stop - start, max(waited, 0.0), cpu_stop - cpu_start)
+            for held, one in zip(seen, numbers, strict=False):
+                held.append(one / len(inputs))
+            seen[3].append(_switches() - switches)
+            seen[4].extend(said)
+        return seen
+
+    def block(self, ask: Mapping[str, Any], inner: int) -> None:
+        """One block of the protocol; its answers are compared afterwards."""
+        for _ in range(ask["discard"]):
+            self.run(self.first)
+        *seen, outputs = self.timed([[self.first] * inner] * ask["calls"])
+        for held, new in zip(self.blocks.values(), seen, strict=True):
+            held.append(new)
+        for said in outputs:
+            self.checks.compare(self.answers, self.scored[0], said, self.tolerance["answers"])
+            self.said = said.copy() if self.said is None else self.said
+            self.checks.compare(self.repeats, self.said, said, SAME)
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
-    """The raw samples. wall_* and cpu_*: seconds per call, one list of `calls` for each of the `pairs` blocks; cpu is time
-    of the whole process; switches_*: involuntary context switches in each block, None where the system does not count them.
+    """The raw samples. wall_* and cpu_*: seconds per call, one list of `calls` for each of the `pairs` blocks; waited_*: seconds
+    of wall that the calling thread waited for a processor; cpu is time of the whole process; switches_*: involuntary context
+    switches in each of them; honesty: what `kdbench.stages.honesty` judges, by role.
     """
     ask = {**DEFAULTS, **request}
     if ask["pairs"] < 3 or ask["calls"] < 1 or ask["discard"] < 0 or ask["warmup"] < 3:
         raise ValueError("pairs and warmup must be at least 3, calls at least 1, discard at least 0")
-    models = [_open(ask[role], ask["threads"], f"kdbench_loader_{role}") for role in ("reference", "contender")]
-    result: dict[str, Any] = {"load_before": _load(), "timer_resolution": _resolution()}
+    inputs, scored = (_arrays(ask, name) for name in ("inputs", "scored"))
+    calls = [{name: values[i] for name, values in inputs.items()} for i in range(len(next(iter(inputs.values()))))]
+    checks = imported(os.path.join(ask["files"] or os.path.dirname(os.path.abspath(__file__)), CHECKS), "kdbench_timing_checks")
+    result: dict[str, Any] = {"load_before": os.getloadavg()[0], "governor": _governor(), "timer_resolution": _resolution()}
     was = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        warm = [_warm_up(model, ask) for model in models]
-        shortest = min(best for _, best in warm)
-        result["inner"] = inner = max(1, math.ceil(RESOLVABLE * result["timer_resolution"] / max(shortest, 1e-9)))
-        blocks = _alternate(models, ask, inner)
+        with _waiting() as waited:
+            models = [Model(role, {**ask, "waited": waited}, (calls, scored), checks) for role in ROLES]
+            result |= _alternate(models, ask, result["timer_resolution"])
+            fresh = checks.fresh(models[1], calls, ask, result["inner"])
+        together = [checks.together(model, calls) for model in models]
     finally:
         if was:
             gc.enable()
-    for at, role in enumerate(("reference", "contender")):
-        result[f"wall_{role}"] = [wall for wall, _, _ in blocks[at]]
-        result[f"cpu_{role}"] = [cpu for _, cpu, _ in blocks[at]]
-        result[f"switches_{role}"] = [switches for _, _, switches in blocks[at]]
-    result.update(load_after=_load(), warmup=[calls for calls, _ in warm], order="ABBA", python=sys.version.split()[0])
-    return {**result, **{name: ask[name] for name in ("threads", "pairs", "calls", "discard")}}
+    for role, model, batch in zip(ROLES, models, together, strict=True):
+        result |= {f"{kind}_{role}": blocks for kind, blocks in model.blocks.items()}
+        result.setdefault("warmup", {})[role] = model.warm
+        seen = {"answers": model.answers, "repeatable": model.repeats, "batch": batch, "tolerance": model.tolerance}
+        result.setdefault("honesty", {})[role] = seen
+    result["honesty"]["contender"]["fresh"] = fresh
+    result |= {
+        "load_after": os.getloadavg()[0],
+        "order": "ABBA",
+        "python": sys.version.split()[0],
+        "pairs": len(models[0].blocks["wall"]),
+    }
+    result |= {"asked_pairs": ask["pairs"], "late": result["pairs"] < ask["pairs"]}
+    settings = {name: os.environ.get(name) for name in SETTINGS}
+    return {**result, "settings": settings, **{name: ask[name] for name in ("threads", "calls", "discard")}}
 
 
-def _alternate(models: list[Callable[[], object]], ask: dict[str, Any], inner: int) -> tuple[list[Any], list[Any]]:
-    """All blocks of both models, in the order A B, B A, A B, ..."""
-    blocks: tuple[list[Any], list[Any]] = ([], [])
-    for pair in range(ask["pairs"]):
-        for at in (0, 1) if pair % 2 == 0 else (1, 0):
-            blocks[at].append(_block(models[at], ask["calls"], ask["discard"], inner))
-    return blocks
+def _alternate(models: list[Model], ask: Mapping[str, Any], resolution: float) -> dict[str, Any]:
+    """All rounds of all blocks, within the time that there is."""
+    began = time.perf_counter()
+    for model in models:
+        model.open()
+    opened = time.perf_counter()
+    rounds = ask["rounds"] if opened - began <= ask["reopen_seconds"] and ask["pairs"] >= 4 * ask["rounds"] else 1
+    shortest = min(_warm_up(model, ask, 1) for model in models)
+    inner = max(1, math.ceil(RESOLVABLE * resolution / max(shortest, 1e-9)))
+    start = time.perf_counter()
+    for turn in range(rounds):
+        order = models if turn % 2 == 0 else models[::-1]
+        for model in order if turn else []:
+            model.open()
+            _warm_up(model, ask, rounds)
+        share = (turn + 1) / rounds
+        while (done := len(models[0].blocks["wall"])) < round(share * ask["pairs"]):
+            if done >= share * ask["fewest"] and time.perf_counter() - start > share * ask["seconds"]:
+                break
+            for model in order if done % 2 == 0 else order[::-1]:
+                model.block(ask, inner)
+    return {"inner": inner, "rounds": rounds, "loop_seconds": time.perf_counter() - start, "opening_seconds": opened - began}
 
 
-def _block(call: Callable[[], object], calls: int, discard: int, inner: int) -> tuple[list[float], list[float], int | None]:
-    for _ in range(discard):
-        call()
-    wall, cpu = [], []
-    before = _switches()
-    again = range(inner)
-    for _ in range(calls):
-        cpu_start = time.process_time()
-        start = time.perf_counter()
-        for _ in again:
-            call()
-        stop = time.perf_counter()
-        cpu_stop = time.process_time()
-        wall.append((stop - start) / inner)
-        cpu.append((cpu_stop - cpu_start) / inner)
-    after = _switches()
-    return wall, cpu, None if before is None or after is None else after - before
-
-
-def _open(model: dict[str, str], threads: int, name: str) -> Callable[[], object]:
-    """A call without arguments that runs the model on its own inputs and touches the answer."""
-    spec = importlib.util.spec_from_file_location(name, model["loader"])
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{model['loader']} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    inputs = module.read(model["folder"])
-    run = module.load(model["folder"], threads)
-    depth = _depth(run(inputs))
-
-    def call() -> object:
-        output = run(inputs)
-        for _ in range(depth):
-            output = output[0]
-        return float(output)
-
-    return call
-
-
-def _depth(output: Any) -> int:
-    """How often [0] must be taken until a number is left."""
-    depth = 0
-    while True:
-        try:
-            output = output[0]
-        except (TypeError, IndexError):
-            return depth
-        depth += 1
-
-
-def _warm_up(call: Callable[[], object], ask: dict[str, Any]) -> tuple[int, float]:
-    """Calls until they settle: at least `warmup`, at most `warmup_limit` or `warmup_seconds`. Gives (calls, shortest in s)."""
+def _warm_up(model: Model, ask: Mapping[str, Any], share: int) -> float:
+    """Calls until they settle: at least `warmup` / share, at most `warmup_limit` or `warmup_seconds` / share. The shortest."""
     times: list[float] = []
-    end = time.perf_counter() + ask["warmup_seconds"]
+    least, began = max(3, ask["warmup"] // share), time.perf_counter()
     while True:
-        start = time.perf_counter()
-        call()
-        now = time.perf_counter()
-        times.append(now - start)
-        if len(times) < ask["warmup"]:
-            continue
-        last, before = min(times[-10:]), min(times[-20:-10] or times[:-1])
-        if abs(last - before) <= SETTLED * before or len(times) >= ask["warmup_limit"] or now > end:
-            return len(times), min(times)
+        times += model.timed([[model.first]])[0]
+        last, before = min(times[-10:]), min(times[-20:-10] or times)
+        settled = len(times) >= least and abs(last - before) <= SETTLED * before
+        taken = time.perf_counter() - began
+        if settled or len(times) >= ask["warmup_limit"] or (taken > ask["warmup_seconds"] / share and len(times) >= 3):
+            model.warm["calls"] += len(times)
+            model.warm["seconds"] += taken
+            model.warm["settled"] = model.warm["settled"] and settled
+            return min(times)
 
 
 def _resolution() -> float:
@@ -154,16 +198,46 @@ def _resolution() -> float:
     return min(steps)
 
 
-def _load() -> float | None:
-    """The load average of the last minute."""
+def imported(path: str, name: str) -> Any:
+    """The module of a Python file."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _arrays(ask: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
+    with np.load(os.path.join(ask["files"], ask[name]), allow_pickle=False) as held:
+        return {key: held[key] for key in held.files}
+
+
+def _governor() -> str | None:
+    """How the first processor's frequency is chosen; None where the system does not say."""
     try:
-        return os.getloadavg()[0]
-    except (OSError, AttributeError):
+        with open("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", encoding="ascii") as held:
+            return held.read().strip()
+    except OSError:
         return None
 
 
-def _switches() -> int | None:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw if resource else None
+@contextmanager
+def _waiting() -> Iterator[Callable[[], float]]:
+    """Gives the seconds that this thread was ready to run and waited for a processor; 0 where the system does not count them."""
+    try:
+        held = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+    except OSError:
+        yield lambda: 0.0
+        return
+    try:
+        yield lambda: int(os.pread(held, 64, 0).split()[1]) / 1e9
+    finally:
+        os.close(held)
+
+
+def _switches() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 if __name__ == "__main__":

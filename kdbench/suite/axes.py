@@ -37,13 +37,18 @@ AXES: list[Json] = [
     "latency_ratio",
     "cpu_time_ratio",
     "latency",
+    "throughput",
     "peak_memory",
+    "energy",
     "flops",
+    "integer_operations",
+    "operations",
     "parameters",
     "parameters_ratio",
     "nonzeros",
     "bytes_on_disk",
     "training_cpu_seconds",
+    "break_even",
     "training_examples",
     "teacher_passes",
     "best_minus_last",
@@ -53,5 +58,8 @@ AXES: list[Json] = [
 ]
 
 TARGETS: list[Json] = ["torch_cpu"]
+
+MEASURED: tuple[str, ...] = ("torch_cpu", "ort_cpu")
+"""Where a model is measured when nobody says where: on the first of these that runs it."""
 
 SEEDS: list[Json] = [0, 1, 2]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from kdbench.nouns import Compare, Data, Gate, Suite, Train
+from kdbench.nouns import Compare, Data, Gate, Measure, Suite, Train
 from kdbench.suite.cursor import Cursor
 from kdbench.suite.kinds import Kind, parse
 
@@ -30,7 +30,7 @@ SUITE: Mapping[str, Key] = {
 }
 
 TRAIN: Mapping[str, Key] = {
-    "epochs": Key("Count", "passes over the training split"),
+    "epochs": Key("Whole", "passes over the training split; 0: not trained, random weights or those of the step before"),
     "batch": Key("Count", "examples per step"),
     "optimizer": Key("Literal['sgd', 'adam', 'adamw']", "how the weights are updated"),
     "lr": Key("Positive", "learning rate at its highest"),
@@ -70,6 +70,13 @@ COMPARE: Mapping[str, Key] = {
     "pareto": Key("list[str]", "metrics of the Pareto front, at least two"),
 }
 
+MEASURE: Mapping[str, Key] = {
+    "batches": Key("list[Count]", "rows a call, beside the single row that is always measured"),
+    "lengths": Key("list[Count]", "tokens a row, beside the full length; only where the data are tokens"),
+    "pairs": Key("Count", "block pairs of a comparison with the teacher"),
+    "seconds": Key("Positive", "how long the calls of one comparison may take; slower models get fewer pairs"),
+}
+
 SCHEDULE: Mapping[str, Key] = {
     "shape": Key("Literal['linear', 'cosine', 'exponential']", "the way from the first value to the last"),
     "start": Key("Fraction", "share of training at which the value begins to change"),
@@ -80,7 +87,7 @@ SCHEDULE_DEFAULTS: Mapping[str, Any] = {"shape": "linear", "start": 0.0, "stop":
 SPLITS = ("train", "validation", "test")
 
 
-def defaults(record: type[Suite | Train | Data | Gate | Compare]) -> dict[str, Any]:
+def defaults(record: type[Suite | Train | Data | Gate | Compare | Measure]) -> dict[str, Any]:
     """The defaults of a record by field."""
     made = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(record)}
     return {name: value for name, value in made.items() if isinstance(value, None | bool | int | float | str | tuple | dict)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench.nouns import Compare, Data, Gate, ShiftUse, Suite, Task, Use
+from kdbench.nouns import Compare, Data, Gate, Measure, ShiftUse, Suite, Task, Use
 from kdbench.registry import Plugins
 from kdbench.suite.axes import AXES, SEEDS, TARGETS
 from kdbench.suite.blocks import DATA, GATE, SPLITS, SUITE, defaults, given
 from kdbench.suite.compare import compared
 from kdbench.suite.cursor import Cursor
 from kdbench.suite.kinds import Kind, describe, parse
+from kdbench.suite.measure import measured
 from kdbench.suite.nodes import of
 from kdbench.suite.steps import Ground, contender, teacher, train
 from kdbench.suite.uses import filled, parameters, use, uses
@@ -24,6 +25,7 @@ TOP = (
     "axes",
     "gates",
     "compare",
+    "measure",
     *SUITE,
     "tasks",
     *(key for key in TASK if key != "train"),
@@ -45,6 +47,7 @@ def suite(cursor: Cursor, plugins: Plugins) -> Suite:
         axes=_listed(cursor, "axes", "metric", plugins),
         gates=_gates(cursor["gates"]) if "gates" in cursor else (),
         compare=compared(cursor["compare"]) if "compare" in cursor else Compare(),
+        measure=measured(cursor["measure"]) if "measure" in cursor else Measure(),
         **{**{key: defaults(Suite)[key] for key in SUITE}, **given(cursor, SUITE)},
     )
 

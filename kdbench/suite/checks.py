@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from kdbench.nouns import Data, Fit, Gate, Suite, Task
+from kdbench.nouns import Data, Fit, Gate, Suite, Task, labelled
 from kdbench.registry import Plugins, nearest
 from kdbench.suite import names
 from kdbench.suite.chains import chains
 from kdbench.suite.compare import comparison
+from kdbench.suite.measure import gate_scenario, measuring
 
 Path: TypeAlias = tuple[str | int, ...]
 Found: TypeAlias = Iterator[tuple[Path, str]]
@@ -38,6 +39,7 @@ def check(suite: Suite, plugins: Plugins, cap: int) -> Found:
     for i, gate in enumerate(suite.gates):
         yield from _gate(("gates", i), gate, suite, plugins)
     yield from comparison(("compare",), suite, plugins)
+    yield from measuring(("measure",), suite, plugins)
     yield from _size(suite, cap)
 
 
@@ -110,7 +112,7 @@ def _gate(at: Path, gate: Gate, suite: Suite, plugins: Plugins) -> Found:
         "metric": dict.fromkeys(use.name for use in suite.axes),
         "task": dict.fromkeys(("", *(task.name for task in suite.tasks))),
         "contender": {"": None, **rows},
-        "target": dict.fromkeys(("", *(use.name for use in suite.targets))),
+        "target": dict.fromkeys(("", *labelled(suite.targets))),
     }
     for key, allowed in known.items():
         name = getattr(gate, key)
@@ -123,6 +125,7 @@ def _gate(at: Path, gate: Gate, suite: Suite, plugins: Plugins) -> Found:
         yield (*at, "at_most"), f"found {gate.at_most:g} (allowed: not below at_least, {gate.at_least:g})"
     if gate.metric in known["metric"]:
         yield from _bounds(at, gate, plugins)
+        yield from gate_scenario(at, gate, suite, plugins)
 
 
 def _bounds(at: Path, gate: Gate, plugins: Plugins) -> Found:

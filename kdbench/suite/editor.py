@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from kdbench.nouns import Compare, Data, Gate, Refusal, Suite, Train
+from kdbench.nouns import Compare, Data, Gate, Measure, Refusal, Suite, Train
 from kdbench.registry import Plugins
 from kdbench.signature import Description, Param
 from kdbench.suite.axes import SEEDS
-from kdbench.suite.blocks import COMPARE, DATA, GATE, SCHEDULE, SCHEDULE_DEFAULTS, SPLITS, SUITE, TRAIN, Key, defaults
+from kdbench.suite.blocks import COMPARE, DATA, GATE, MEASURE, SCHEDULE, SCHEDULE_DEFAULTS, SPLITS, SUITE, TRAIN, Key, defaults
 from kdbench.suite.kinds import Kind, numeric
 from kdbench.suite.names import ALLOWED, LONGEST
 from kdbench.suite.uses import types
@@ -197,6 +197,7 @@ def _top() -> Schema:
         "axes": _many("metric"),
         "gates": {"type": "array", "items": _ref("gate")},
         "compare": _closed(_keys(COMPARE, defaults(Compare))),
+        "measure": _closed(_keys(MEASURE, defaults(Measure))),
         **_keys(SUITE, defaults(Suite)),
         "tasks": {"type": "object", "additionalProperties": _ref("task"), "propertyNames": NAME, "minProperties": 1},
         **_task(),

@@ -24,6 +24,7 @@ def resolve(suite: Suite) -> str:
         "axes": [_use(use) for use in suite.axes],
         "gates": plain(suite.gates),
         "compare": plain(suite.compare),
+        "measure": plain(suite.measure),
         "resamples": suite.resamples,
         "min_group": suite.min_group,
         "tasks": {task.name: _task(task) for task in suite.tasks},

@@ -51,7 +51,7 @@ def test_every_dataset_gives_the_same_twice(plugins, name, request):
         np.testing.assert_array_equal(one.x[key], two.x[key])
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("digits", "rand_hie", "synthetic_shapes")])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("digits", "rand_hie", "random_tokens", "synthetic_shapes")])
 def test_missing_data_is_refused_in_one_line_that_says_what_to_set(plugins, name, tmp_path):
     for root in (None, tmp_path):
         with pytest.raises(Refusal) as refused:
@@ -224,3 +224,19 @@ def test_good_idx_file_is_read(tmp_path):
 
     (tmp_path / "x.gz").write_bytes(gzip.compress(IDX[:-36] + bytes(range(36))))
     np.testing.assert_array_equal(read(tmp_path / "x.gz", 3), np.arange(36).reshape(4, 3, 3))
+
+
+def test_random_tokens_are_full_rows_of_a_uniform_hat_and_say_that_they_are_random(plugins):
+    """The judge: scipy's chi-squared test of the counts of all tokens, and of their independence of the labels."""
+    from scipy.stats import chi2_contingency, chisquare
+
+    one = load(plugins, "random_tokens", n=3000, length=20, vocabulary=11, classes=3, seed=4)
+    x = one.x["tokens"]
+    assert (x.shape, x.dtype, x.min(), x.max()) == ((3000, 20), np.int64, 1, 10)  # 0 is padding
+    assert chisquare(np.bincount(x.ravel())[1:]).pvalue > 0.001
+    assert chi2_contingency([np.bincount(x[one.y == k].ravel(), minlength=11)[1:] for k in range(3)]).pvalue > 0.001
+    assert np.bincount(one.y).tolist() == [1000] * 3
+    assert "random" in one.notes[0]
+    assert not np.array_equal(x, load(plugins, "random_tokens", n=3000, length=20, vocabulary=11, seed=5).x["tokens"])
+    with pytest.raises(Refusal, match="vocabulary 2, .* [(]allowed: .*vocabulary 3 or more"):
+        load(plugins, "random_tokens", vocabulary=2)

@@ -84,6 +84,8 @@ def test_light_commands_load_nothing_heavy(words):
         ("report", "--help"),
         ("judge", "--help"),
         ("predictions", "--help"),
+        ("measure", "--help"),
+        ("export", "--help"),
         ("validate", "--help"),
         ("schema", "--help"),
         ("doctor", "--help"),

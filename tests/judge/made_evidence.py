@@ -129,6 +129,7 @@ class Evidence:
                         cell.split,
                         cell.shift,
                         cell.severity,
+                        cell.scenario,
                     ]
                 )
         spec = {

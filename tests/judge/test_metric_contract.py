@@ -10,11 +10,12 @@ import pytest
 from asking import PLUGINS, metric, over_groups, predictions
 from made_evidence import noisy_logits
 from test_metric_values import latency_of
+from test_metrics_measured import metered
 
 from kdbench import NotApplicable, Undefined
 from kdbench.judge import requires
 from kdbench.judge.columns import dense, sums, tidy
-from kdbench.judge.measurements import KINDS
+from kdbench.judge.measurements import BESIDE, KINDS
 from kdbench.nouns import Predictions
 from kdbench.nouns.predictions import KINDS as KNOWN
 from kdbench.signature import Description
@@ -28,22 +29,26 @@ OF_FEATURES = [name for name in FORM if any("features" in e for e in ASKS[name])
 OF_PREDICTIONS = [n for n in FORM if n not in MEASURED and n not in OF_FRAMES and n not in OF_FEATURES]
 READS = {d.name: d.facts["reads"] for d in FOUND if d.name in OF_PREDICTIONS}
 AXES = {
-    "quality", "fidelity", "calibration", "selective", "robustness", "ood", "bias", "latency", "memory", "compute", "size",
-    "cost", "export", "training",
+    "quality", "fidelity", "calibration", "selective", "robustness", "ood", "bias", "latency", "memory", "energy", "compute",
+    "size", "cost", "export", "training",
 }  # fmt: skip
 OFFERED = {
     "predictions", "teacher", "validation", "teacher_validation", "ood", "features", "teacher_features", "validation_features",
-    "ood_features", "null", "teacher_size", "group", *KINDS,
+    "ood_features", "group", *BESIDE, *KINDS,
 }  # fmt: skip
-SIZE = {"parameters": 10, "nonzeros": 9, "bytes": 44, "flops": 20, "uncounted": []}
+SIZE = {"parameters": 10, "nonzeros": 9, "bytes": 44, "flops": 20, "uncounted": [], "embedding_parameters": 4}
+SIZE |= {"float_operations": 20, "integer_operations": 6}
 EPOCHS = [{"epoch": 1, "validation_accuracy": 0.92}, {"epoch": 2, "validation_accuracy": 0.91}]
 COST = {"chain": {"cpu_seconds": 1.0, "examples": 10, "teacher_passes": 0, "epochs": 2}, "history": EPOCHS, "examples": 10}
+COST["chain"] |= {"energy": {"joules": 5.0, "reason": ""}, "through": [], "elsewhere": False}
 COST |= {"epochs": 2, "cpu_seconds": 1.0, "selected_epoch": 2, "teacher_passes": 0}
 STORED = {
-    "size": SIZE, "teacher_size": SIZE, "cost": COST,
-    "memory": {"idle_bytes": 10**7, "peak_load_bytes": 2 * 10**7, "peak_infer_bytes": 3 * 10**7},
+    "size": SIZE, "teacher_size": SIZE, "cost": COST, "teacher_cost": COST,
+    "memory": {"idle_bytes": 10**7, "peak_load_bytes": 2 * 10**7, "peak_infer_bytes": 3 * 10**7, "device_peak_bytes": 10**6,
+               "model_bytes": 10**5},
+    "energy": metered(), "teacher_energy": metered(net=0.9),
     "parity": {"n": 10, "max_abs": 1e-6, "flips": 0, "passed": True, "tolerance": 1e-4},
-    "latency": latency_of(np.full((140, 5), 1e-3)),
+    "latency": latency_of(np.full((140, 5), 1e-3), np.full((140, 5), 2e-3)),
     "null": latency_of(np.full((140, 5), 1e-3)),
 }  # fmt: skip
 

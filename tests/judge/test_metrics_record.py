@@ -127,6 +127,56 @@ def test_shared_parameters_count_once_where_that_is_told():
         metric("flops")({"size": {"flops": None, "flops_reason": "blind"}})
 
 
+BOUND = {"flops_at_least": True, "uncounted": [{"op": "aten._trilinear", "share": 0.031}]}
+
+
+def test_a_lower_bound_of_operations_says_so_and_what_it_leaves_out():
+    size = {"flops": 300, "float_operations": 300, "integer_operations": 0, **BOUND}
+    said = "at least: no formula for aten._trilinear (3.1% of the run time)"
+    for name in ("flops", "operations", "integer_operations"):
+        assert metric(name).say("note", {"size": size}) == said
+        assert metric(name).say("note", {"size": {**size, "flops_at_least": False, "uncounted": []}}) == ""
+
+
+@pytest.mark.parametrize(("mine", "teacher", "text"), [
+    ({}, {}, ""), (BOUND, {}, "at least (at least: no"), ({}, BOUND, "at most (the teacher's"), (BOUND, BOUND, "no bound"),
+])  # fmt: skip
+def test_a_ratio_of_lower_bounds_says_which_side_it_bounds(mine, teacher, text):
+    assert text in metric("flops_ratio").say("note", {"size": {**SMALL, **mine}, "teacher_size": {**LARGE, **teacher}})
+
+
+def test_the_input_of_the_count_is_said():
+    size = {"flops": 300, "input": {"tokens": {"shape": [1, 128], "dtype": "int64"}}}
+    assert metric("flops").say("note", {"size": size}) == "for tokens 1x128 int64"
+
+
+def test_integer_and_floating_point_operations_are_counted_apart_and_together():
+    size = {"flops": None, "flops_reason": "computes in int8", "float_operations": 20, "integer_operations": 60}
+    assert metric("integer_operations")({"size": size}) == 60
+    assert metric("operations")({"size": size}) == 80
+    assert metric("operations").say("note", {"size": size}) == "75% of them of integers"
+    assert metric("integer_operations").say("note", {"size": size}) == "beside 20 of floating point"
+    with pytest.raises(Undefined, match="computes in int8"):
+        metric("flops")({"size": size})
+    blind = {"flops": None, "flops_reason": "no formula for Loop", "float_operations": None, "integer_operations": None}
+    for name in ("flops", "operations", "integer_operations"):
+        with pytest.raises(Undefined, match="no formula for Loop"):
+            metric(name)({"size": blind})
+
+
+def test_embeddings_are_left_out_where_they_are_told_apart():
+    one = metric("parameters_without_embeddings")
+    assert one({"size": {"parameters": 100, "embedding_parameters": 30}}) == 70
+    with pytest.raises(Undefined, match="embeddings apart"):
+        one({"size": {"parameters": 100, "embedding_parameters": None}})
+
+
+def test_several_formats_on_disk_are_named():
+    one = metric("bytes_on_disk")
+    assert one.say("note", {"size": {"bytes": 30, "bytes_by_format": {"xml": 10, "bin": 20}}}) == "bin 20, xml 10"
+    assert one.say("note", {"size": {"bytes": 30, "bytes_by_format": {"onnx": 30}}}) == ""
+
+
 MEASURED = [d for d in PLUGINS.describe("metric") if isinstance(d, Description) and d.facts.get("form") == "measured"]
 
 

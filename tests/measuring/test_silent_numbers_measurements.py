@@ -14,7 +14,8 @@ from kdbench.nets.flops import count
 from kdbench.nets.onnx_flops import count as count_onnx
 from kdbench.stages import memory, timing_script
 
-from .toys import ALLOCATOR, SLEEPER, toy
+from .toys import ALLOCATOR, SLEEPER, asked, toy
+from .toys import two as request
 
 MB = 10**6
 
@@ -22,11 +23,11 @@ LAZY = """
 import time
 class Later:
     "An answer that is only computed when it is looked at, like the one of an asynchronous device."
-    def __getitem__(self, i):
+    def __init__(self, x): self.x = x
+    def __array__(self, *given, **more):
         time.sleep(0.005)
-        return [1.0][i]
-def read(folder): return [1.0]
-def load(folder, threads): return lambda inputs: Later()
+        return self.x
+def load(folder, threads): return lambda inputs: Later(inputs["x"])
 """
 
 NEIGHBOUR = """
@@ -40,7 +41,7 @@ time.sleep(60)
 
 
 def two(tmp_path, source, **files):
-    return {role: toy(tmp_path / role, source, **files) for role in ("reference", "contender")}
+    return request(tmp_path, {role: toy(tmp_path / role, source, **files) for role in ("reference", "contender")})
 
 
 def test_88_work_that_is_put_off_is_paid_within_the_timed_region(tmp_path):
@@ -73,7 +74,8 @@ def test_90_a_small_model_after_a_large_one_in_one_process_has_its_own_peak(tmp_
     """rbx#726, bun#43304, panbench#196: ru_maxrss is a high-water mark that children inherit, 926 MB for 8."""
     sizes = {"large": (300, 100), "small": (20, 10)}
     for name, (load, infer) in sizes.items():
-        found = memory.measure({**toy(tmp_path / name, ALLOCATOR, load=load, infer=infer), "threads": 1})
+        (tmp_path / name).mkdir()
+        found = memory.measure(asked(tmp_path / name, ALLOCATOR, load=load, infer=infer))
         assert found["peak_load_bytes"] - found["idle_bytes"] == pytest.approx(load * MB, abs=5 * MB)
         assert found["peak_infer_bytes"] - found["idle_bytes"] == pytest.approx((load + infer) * MB, abs=5 * MB)
 
@@ -87,7 +89,7 @@ def test_91_what_another_process_takes_meanwhile_is_not_counted(tmp_path):
     )
     neighbour = subprocess.Popen([sys.executable, "-c", NEIGHBOUR, str(tmp_path)])
     try:
-        found = memory.measure({**toy(tmp_path / "m", waits, load=60, infer=1), "threads": 1})
+        found = memory.measure(asked(tmp_path, waits, load=60, infer=1))
     finally:
         neighbour.kill()
         neighbour.wait()

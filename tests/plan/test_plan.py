@@ -168,3 +168,12 @@ def test_keys_do_not_depend_on_how_a_job_is_run(planned):
     assert replace(job, label="x", together="y", alone=True, uses={"a": ("b",)}).key == job.key
     assert Path(job.key).name == job.key
     assert len(job.key) == 64
+
+
+def test_two_targets_of_one_plugin_stand_apart_and_one_alone_keeps_its_name(planned):
+    two = planned("targets=[torch_cpu, ort_cpu, {ort_cpu: {threads: 2}}]")
+    assert {c.target for c in two.cells} == {"torch_cpu", "ort_cpu{threads=1}", "ort_cpu{threads=2}"}
+    for evidence in ("predictions", "latency", "memory", "parity"):
+        held = [{c.key for c in two.cells if (c.target, c.evidence) == (f"ort_cpu{{threads={n}}}", evidence)} for n in (1, 2)]
+        assert not held[0] & held[1] - {""}, evidence
+    assert {c.target for c in planned("targets=[{ort_cpu: {threads: 2}}]").cells} == {"ort_cpu"}

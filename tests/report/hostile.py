@@ -39,7 +39,14 @@ def hostile_board() -> Board:
     scores["shift"] = scores["shift"].replace({"blur": INJECTIONS[0], "ood:mnist": f"ood:{INJECTIONS[1]}"})
     scores["metric"] = scores["metric"].replace({"nll": INJECTIONS[13], "kl_to_teacher": f"{INJECTIONS[0]}{{{INJECTIONS[1]}}}"})
     scores["unit"] = scores["unit"].replace({"nats": INJECTIONS[2]})
-    for name in ("scores", "curves", "standings", "pairs", "timings", "gates", "pareto", "datasets"):
+    held["calls"]["governor"] = [next(turn) for _ in range(len(held["calls"]))]
+    forms = cycle((str, lambda t: [t], lambda t: {t: t, "module": t}))
+    for name in ("flip_ids", "first_divergence", "tolerance_reason"):
+        held["exports"][name] = [next(forms)(next(turn)) for _ in range(len(held["exports"]))]
+    scores["slice"] = scores["slice"].replace({"batch=8": f"batch={INJECTIONS[0]}", "length=64": f"length={INJECTIONS[4]}"})
+    for name in ("timings", "calls"):
+        held[name]["scenario"] = held[name]["scenario"].replace({"batch=8": f"batch={INJECTIONS[0]}"})
+    for name in ("scores", "curves", "standings", "pairs", "timings", "calls", "exports", "gates", "pareto", "datasets"):
         held[name]["target"] = held[name]["target"].replace({"ort_cpu": INJECTIONS[0]})
     facts = held["facts"]
     facts["warnings"] = list(INJECTIONS)

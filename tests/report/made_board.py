@@ -2,10 +2,11 @@
 
 import math
 
+import made_measured
 import made_more
 import numpy as np
 import pandas as pd
-from made_scores import SEEDS, TARGETS, TEACHER, TRAITS, scores
+from made_scores import SEEDS, TARGETS, TRAITS, scores
 
 from kdbench.nouns import Compress, Contender, Data, Fit, Gate, ShiftUse, Start, Suite, Task, Term, Train, Use
 
@@ -142,22 +143,6 @@ def _pairs(standings):
     return pd.DataFrame(out)
 
 
-def _timings(rng, names, tasks):
-    out = []
-    for task in tasks:
-        for target, base in zip(TARGETS, (2120.0, 930.0), strict=True):
-            for name, traits in {"teacher": TEACHER, **dict(zip(names, TRAITS.values(), strict=True))}.items():
-                if "int8" in name and target == "torch_cpu":
-                    continue
-                reference = base * (1 + rng.gamma(2, 0.01, 60))
-                contender = base * traits[1] * (1 + rng.gamma(2, 0.012, 60))
-                out += [
-                    {"task": task, "contender": name, "target": target, "block": b, "reference_us": r, "contender_us": c}
-                    for b, (r, c) in enumerate(zip(reference, contender, strict=True))
-                ]
-    return pd.DataFrame(out)
-
-
 def _recipes(names, tasks):
     out = []
     for task in tasks:
@@ -242,13 +227,16 @@ def frames(names=tuple(TRAITS), tasks=("digits", "rand_hie"), groups=None) -> di
     groups = groups or {tasks[0]: {"ink": ("light", "heavy")}, tasks[1]: {"sex": ("female", "male"), "race": ("black", "other")}}
     table = scores(rng, names, tasks, groups)
     standings = _standings(table, names)
+    ratios = {"teacher": 1.0, **{name: traits[1] for name, traits in zip(names, TRAITS.values(), strict=True)}}
     curves = pd.concat([_curves(rng, names, tasks), made_more.curves(names, tasks, TARGETS)], ignore_index=True)
     return {
         "suite": suite(names, tasks), "scores": table, "curves": curves,
         "standings": standings, "pairs": _pairs(standings),
         "pareto": made_more.pareto(standings), "datasets": made_more.datasets(names, TARGETS),
         "parity": made_more.parity(names, tasks), "discoveries": made_more.discoveries(names, tasks, TARGETS),
-        "recipes": _recipes(names, tasks), "timings": _timings(rng, names, tasks), "gates": _gates(names, tasks),
+        "recipes": _recipes(names, tasks), "gates": _gates(names, tasks),
+        "timings": made_measured.timings(rng, ratios, tasks, TARGETS), "calls": made_measured.calls(ratios, tasks, TARGETS),
+        "exports": made_measured.exports(names, tasks),
         "facts": _facts(tasks, groups),
     }  # fmt: skip
 
@@ -264,7 +252,7 @@ def judged(contenders, task="digits") -> dict:
     scores = held["scores"]
     gone = {"latency", "memory", "compute", "size", "cost", "export", "training", "ood", "robustness", "bias"}
     held["scores"] = scores[~scores["axis"].isin(gone)].reset_index(drop=True)
-    for name in ("pareto", "datasets", "parity", "discoveries", "recipes", "timings", "gates"):
+    for name in ("pareto", "datasets", "parity", "discoveries", "recipes", "timings", "calls", "exports", "gates"):
         held[name] = held[name].iloc[:0]
     if "teacher" not in contenders:
         against = ["delta", "delta_low", "delta_high"]

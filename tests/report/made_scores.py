@@ -2,6 +2,7 @@
 
 import math
 
+import made_measured
 import made_more
 import numpy as np
 import pandas as pd
@@ -34,17 +35,8 @@ METRICS = {  # axis, title, unit, better, convention
     "selection_rate": ("bias", "Selection rate", "fraction", "none", "Share decided as the positive class."),
     "ood_auroc{score=energy}": ("ood", "OOD AUROC", "fraction", "higher", "Energy at temperature 1."),
     "ood_fpr95{score=energy}": ("ood", "OOD FPR95", "fraction", "lower", "Outside rows kept when 95 % inside are."),
-    "latency_ratio": ("latency", "Latency / teacher", "ratio", "lower", "Median over ABBA blocks, batch 1."),
-    "latency": ("latency", "Latency", "microseconds", "lower", "Not comparable between runs."),
-    "peak_memory": ("memory", "Peak memory", "MB", "lower", "Of a fresh process, above idle."),
-    "flops": ("compute", "FLOPs", "FLOP", "lower", "Two per multiply-add, one example."),
-    "parameters": ("size", "Parameters", "count", "lower", "All parameters of the artefact."),
-    "nonzeros": ("size", "Non-zeros", "count", "lower", "Parameters that are not exactly 0."),
-    "bytes_on_disk": ("size", "Size on disk", "bytes", "lower", "Bytes of the model file."),
-    "training_cpu_seconds": ("cost", "Training CPU seconds", "seconds", "lower", "All steps that led here."),
-    "export_max_difference": ("export", "Export: largest difference", "logits", "lower", "Against eager, all test rows."),
-    "export_flips": ("export", "Export: changed decisions", "count", "lower", "Against eager, all test rows."),
-} | made_more.METRICS  # fmt: skip
+} | made_measured.METRICS | made_more.METRICS  # fmt: skip
+COST = ("latency", "memory", "energy", "compute", "size", "cost")
 SCORES = (
     "suite", "task", "contender", "seed", "target", "axis", "metric", "title", "convention", "version", "split", "shift",
     "severity", "slice", "value", "low", "high", "n", "unit", "better", "status", "reason", "teacher",
@@ -92,7 +84,8 @@ class Rows:
             "evidence": "0" * 64,
             **more,
         }
-        row["axis"] = "bias" if row["slice"] else "robustness" if row["shift"] and "ood:" not in row["shift"] else axis
+        split = "bias" if row["slice"] else "robustness" if row["shift"] and "ood:" not in row["shift"] else axis
+        row["axis"] = axis if axis in COST else split
         row["better"] = "lower" if row["slice"].endswith(":gap") else better
         if axis == "fidelity" or row["slice"].endswith((":harm", ":lift")):  # against the teacher already
             row |= dict.fromkeys(("teacher", "delta", "delta_low", "delta_high"), math.nan)
@@ -136,26 +129,6 @@ def _quality(rows, skill, top, groups, drop):
     rows.seeded("accuracy", skill - float(np.mean(means)), top - 0.078, 0.01, shift="*")
 
 
-def _measured(rows, traits, target):
-    _, ratio, parameters, size, dense, seconds = traits
-    name, int8 = rows.where["contender"], "int8" in rows.where["contender"]
-    off = {"status": "not applicable", "reason": "torch_cpu runs torch, not onnx"} if int8 and target == "torch_cpu" else {}
-    noisy = {"status": "noisy", "reason": "null pair off by 3.1 %, above 2 %"} if name == "slim" else {}
-    base = 2120.0 if target == "torch_cpu" else 930.0
-    rows.add("latency_ratio", ratio, 1.0, ratio * 0.02, **(off or noisy))
-    rows.add("latency", ratio * base, base, ratio * base * 0.03, **off)
-    rows.add("peak_memory", 4 + size * 2.2e-6, 4 + TEACHER[3] * 2.2e-6, **off)
-    blind = {"status": "undefined", "reason": "the counter does not see QLinearConv (int8 graph)"} if int8 else {}
-    rows.add("flops", parameters * 161.0, TEACHER[2] * 161.0, **blind)
-    rows.add("parameters", parameters, TEACHER[2])
-    rows.add("nonzeros", parameters * dense, TEACHER[2])
-    rows.add("bytes_on_disk", size, TEACHER[3])
-    rows.add("training_cpu_seconds", seconds, TEACHER[5])
-    if target == "ort_cpu":
-        rows.add("export_max_difference", 0.21 if int8 else 3.1e-6, 2e-6)
-        rows.add("export_flips", 2.0 if int8 else 0.0, 0.0)
-
-
 def scores(rng, names, tasks, groups):
     out = []
     for t, task in enumerate(tasks):
@@ -174,7 +147,7 @@ def scores(rng, names, tasks, groups):
                         for outside in ("ood:mnist", "ood:*"):
                             rows.seeded("ood_auroc{score=energy}", traits[0] - 0.05, TEACHER[0] - 0.05, 0.012, shift=outside)
                             rows.seeded("ood_fpr95{score=energy}", 1.2 - traits[0], 1.2 - TEACHER[0], 0.03, shift=outside)
-                    _measured(rows, traits, target)
+                    made_measured.measured(rows, traits, TEACHER, target)
                 out += rows.rows
     table = pd.DataFrame(out)[list(SCORES)]
     table["n"] = (

@@ -177,7 +177,7 @@ def test_a_model_may_be_written_in_several_ways(teacher, read):
         ("[{fit: toy_scratch, model: toy_strange}]", "contenders.none.model", "toy_strange.py: parameter 'thing'"),
         ("[{fit: toy_scratch, model: toy_default}]", "contenders.none.model", "toy_default.py: default of 'depth': found 0"),
         ("[{fit: toy_scratch, train: {optimizer: sdg}}]", "none.train.optimizer", "did you mean 'sgd'? (allowed: sgd, "),
-        ("[{fit: toy_scratch, train: {epochs: 0}}]", "contenders.none.train.epochs", "found 0 (allowed: a whole number from 1)"),
+        ("[{fit: toy_scratch, train: {epochs: -1}}]", "none.train.epochs", "found -1 (allowed: a whole number from 0)"),
         ("[{fit: toy_scratch, train: {batch: 0.5}}]", "none.train.batch", "found 0.5 (allowed: a whole number from 1)"),
         ("[{fit: toy_scratch, train: {lr: 0}}]", "contenders.none.train.lr", "found 0 (allowed: a number above 0)"),
         ("[{fit: toy_scratch, train: {schedule: cyclic}}]", "none.train.schedule", "constant, cosine, linear, step"),

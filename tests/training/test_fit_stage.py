@@ -153,6 +153,17 @@ def test_masked_weights_stay_zero(where, data, teacher, found):
     assert chain["examples"] == 3 * 120 + 120
 
 
+@pytest.mark.parametrize("select", ["last", "best_validation"])
+def test_a_fit_of_no_epochs_keeps_the_random_weights_costs_nothing_and_says_so(where, data, found, select):
+    """The judge of the weights is a network built from the same stream of the seed."""
+    entry = run(fit_job({"ce": 1.0}, STUDENT, epochs=0, select=select), {"data": data}, where)
+    record, made = entry.json("record.json"), artefacts.read(entry, found)
+    assert (record["epochs"], record["steps"], record["examples"], record["cpu_seconds"]) == (0, 0, 0, 0)
+    assert record["notes"] == ["not trained (0 epochs)"]
+    fresh = networks.rebuild(found, made.model, made.shape, seed=stream(0, "init"))
+    assert all(torch.equal(a, b) for a, b in zip(fresh.state_dict().values(), made.module.state_dict().values(), strict=True))
+
+
 def test_best_validation_keeps_the_first_best_epoch(where, data, found):
     job = fit_job({"ce": 1.0}, STUDENT, epochs=5, lr=0.2, select="best_validation")
     record = run(job, {"data": data}, where).json("record.json")

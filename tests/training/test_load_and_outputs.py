@@ -56,9 +56,14 @@ def test_a_checkpoint_is_loaded_and_answers_as_it_did(where, data, folder, net, 
     assert again.model == Use("small_cnn", {"width": 8, "blocks": 3})
     record = entry.json("record.json")
     assert record["parity"] == {"made_elsewhere": True}
-    assert record["chain"] == {"cpu_seconds": 0.0, "examples": 0, "teacher_passes": 0}
+    assert {name: record["chain"][name] for name in artefacts.TOTALS} == {"cpu_seconds": 0.0, "examples": 0, "teacher_passes": 0}
+    assert record["chain"]["elsewhere"], "what it cost is not known, not nothing"
+    assert "made elsewhere" in record["chain"]["energy"]["reason"]
     tuned = run(fit_job({"ce": 1.0}, epochs=1), {"data": data, "artefact": entry}, where)
-    assert tuned.json("record.json")["chain"]["examples"] == 120
+    chain = tuned.json("record.json")["chain"]
+    assert chain["examples"] == 120
+    assert chain["elsewhere"]
+    assert chain["through"] == [entry.key]
 
 
 def test_an_entry_can_be_loaded_as_a_folder(where, data, teacher, found):

@@ -1,0 +1,80 @@
+"""The jobs that time models and read their memory and energy, for every scenario that the suite asks for.
+
+Measured evidence depends on the compute graph, not on the weights: any artefact of the graph will do, and none is in the key.
+A job's spec holds what that job does and nothing of the others, so that a further batch size times nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from kdbench.nouns import Cell, Job, Measure, Params, Scenario, Use, digest, plain
+from kdbench.plan import keys
+from kdbench.plan.chains import Made
+from kdbench.signature import Description
+from kdbench.stages.energy_script import without
+from kdbench.stages.host import fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One artefact on one target. cell: its place on the board; alike: keys of the artefacts with the same graph; why: why the
+    target cannot run it, "" if it can; unpaired: why the target cannot run the teacher.
+    """
+
+    cell: Cell
+    made: Made
+    use: Use
+    target: Description
+    alike: tuple[str, ...]
+    why: str
+    unpaired: str
+
+
+class Measuring:
+    """The measured evidence of a task. data: key of its samples; kind: of its examples; teacher: the reference of every pair."""
+
+    def __init__(self, asked: Measure, task: str, data: str, kind: str, teacher: Made) -> None:
+        self._asked, self._task, self._data, self._teacher = asked, task, data, teacher
+        self._scenarios = asked.scenarios(kind)
+        self._host = digest(plain(fingerprint()))
+
+    def cells(self, seat: Seat) -> Iterator[tuple[Cell, Job | None]]:
+        """Each cell with the job that brings it, or with the reason why there is none."""
+        why = seat.why
+        if not why and not seat.target.facts.get("timed", True):
+            why = f"{seat.target.name} cannot be timed: it offers no way to run its model in a process of its own"
+        unpaired = why or (f"no reference to pair with: for the teacher, {seat.unpaired}" if seat.unpaired else "")
+        for scenario in self._scenarios:
+            yield self._cell(seat, self._latency(seat, scenario), unpaired, scenario)
+            yield self._cell(seat, self._memory(seat, scenario), why, scenario)
+        yield self._cell(seat, self._energy(seat), why or _meterless(seat.target), Scenario())
+
+    def _cell(self, seat: Seat, job: Job, why: str, scenario: Scenario) -> tuple[Cell, Job | None]:
+        cell = replace(seat.cell, evidence=job.stage, scenario=scenario.name)
+        return (replace(cell, reason=why), None) if why else (replace(cell, key=job.key), job)
+
+    def _latency(self, seat: Seat, scenario: Scenario) -> Job:
+        null = seat.made.graph == self._teacher.graph
+        paired = {"reference": self._teacher.graph, "pairs": self._asked.pairs, "seconds": self._asked.seconds, "null": null}
+        return self._job("latency", seat, {**plain(scenario), **paired}, scenario.name, reference=(self._teacher.key,))  # type: ignore[dict-item]
+
+    def _memory(self, seat: Seat, scenario: Scenario) -> Job:
+        return self._job("memory", seat, dict(plain(scenario)), scenario.name)  # type: ignore[arg-type]
+
+    def _energy(self, seat: Seat) -> Job:
+        return self._job("energy", seat, dict(plain(Scenario())), "")  # type: ignore[arg-type]
+
+    def _job(self, stage: str, seat: Seat, asked: Params, scenario: str, **uses: tuple[str, ...]) -> Job:
+        spec = {"target": plain(seat.use), "graph": seat.made.graph, "host": self._host, **asked}
+        offered = {"artefact": seat.alike, "data": (self._data,), **uses}
+        label = f"{self._task}: {stage} of graph {seat.made.graph[:8]} on {seat.use.name}{scenario and ', '}{scenario}"
+        needs = tuple(seat.target.facts.get("needs", ()))
+        code, runtime = keys.code(stage, seat.target), keys.runtime(stage, seat.made.runtime, needs)
+        return Job(stage, spec, {}, code, "", runtime, offered, alone=stage != "memory", label=label)
+
+
+def _meterless(target: Description) -> str:
+    """Why no meter can be read where the target runs its models; "" where one can, and where that is not known before."""
+    return "" if target.facts.get("remote") else without(str(target.facts.get("device") or "cpu"))
