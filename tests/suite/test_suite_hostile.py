@@ -137,7 +137,7 @@ def _named(place: str, name: str) -> str:
         (changed("[0, 1]", "[0x10]"), "2:9", ["0x10", "decimal"]),
         (changed("[0, 1]", "[1_000]"), "2:9", ["the text '1_000'", "a whole number"]),
         (GOOD + "time_limit: 1:30\n", "11:1", ["unknown key 'time_limit'"]),
-        (GOOD + "train: {epochs: 1:30}\n", "11:17", ["train.epochs", "the text '1:30'", "a whole number from 1"]),
+        (GOOD + "train: {epochs: 1:30}\n", "11:17", ["train.epochs", "the text '1:30'", "a whole number from 0"]),
         (GOOD + "dataset_version: 1.10\n", "11:1", ["unknown key 'dataset_version'"]),
         (changed("demo", "1.10"), "1:8", ["suite", "1.10", "quote it: '1.10'"]),
         (changed("demo", "null"), "1:8", ["suite", "nothing (null)", "text"]),

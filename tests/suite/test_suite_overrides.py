@@ -56,7 +56,7 @@ def test_the_same_override_twice_is_one(read, refusal):
         ("sedes=[3]", "sedes: unknown key 'sedes'; did you mean 'seeds'?"),
         ("trian.epochs=3", "trian: unknown key 'trian'; did you mean 'train'?"),
         ("train.epoch=3", "train.epoch: unknown key 'epoch'; did you mean 'epochs'?"),
-        ("train.epochs=0", "train.epochs: found 0"),
+        ("train.epochs=-1", "train.epochs: found -1"),
         ("train.epochs=010", "010 is read as different numbers"),
         ("train.epochs=", "no value after '='"),
         ("train.epochs", "no path=value"),
