@@ -56,14 +56,19 @@ class Quiet:
         """Be alone if no run works or times something now, else keep new work out until `leave`; never waits. Raises OSError
         where the lock files cannot be made.
         """
-        return self._gate.hold(fcntl.LOCK_EX) and self._room.hold(fcntl.LOCK_EX)
+        ours = self._room.held(fcntl.LOCK_EX) or (self._gate.hold(fcntl.LOCK_EX) and self._room.hold(fcntl.LOCK_EX))
+        if ours:
+            self._gate.leave()  # the next in turn may shut it behind us
+        return ours
 
     def share(self) -> bool:
         """Begin work beside that of others, if nobody times something or waits to; never waits. Raises OSError as `take`."""
         if not self._gate.hold(fcntl.LOCK_SH):
             return False
-        self._gate.leave()
-        return self._room.hold(fcntl.LOCK_SH)
+        ours = self._room.hold(fcntl.LOCK_SH)
+        if ours:
+            self._gate.leave()  # else kept: who times something now cannot go on to the next before we had our turn
+        return ours
 
     def leave(self) -> None:
         """Give all of it back; does nothing if nothing is held."""
@@ -77,9 +82,13 @@ class _Lock:
     def __init__(self, path: Path) -> None:
         self._path, self._handle, self._how = path, -1, fcntl.LOCK_UN
 
+    def held(self, how: int) -> bool:
+        """Whether it is held like that."""
+        return self._how == how
+
     def hold(self, how: int) -> bool:
         """Hold it shared or exclusively; whether that could be had at once."""
-        if self._how == how:
+        if self.held(how):
             return True
         self.leave()  # the kernel does not change one kind into the other in one step either
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -71,12 +71,13 @@ def _read(metric: Metric, offered: Mapping[str, Any], held: Mapping[str, Entry],
     absent = [kind for kind in KINDS if kind in metric.asks and kind not in held]
     if absent:
         return nothing("undefined", f"there is no evidence of {', '.join(absent)}", evidence=key)
-    broken = _broken(offered.get("latency", {}))
+    null = _broken(offered.get("null", {}))  # of which both sides are the teacher
+    broken = _broken(offered.get("latency", {})) or (f"the teacher beside it: {null}" if null else "")
     if broken:
         return nothing("failed", broken, evidence=key)
     try:
         found = metric(offered)
-        doubt, note = metric.say("doubt", offered), metric.say("note", offered)
+        doubt, note = _moved(offered) or metric.say("doubt", offered), metric.say("note", offered)
         reading = _blocks(metric, np.asarray(found), how) if isinstance(found, np.ndarray) else Reading(float(found))
     except NotApplicable as error:
         return nothing("not applicable", str(error), evidence=key)
@@ -97,6 +98,12 @@ def _broken(latency: Mapping[str, Any]) -> str:
     """What the honesty checks of a timing found: a model that answers otherwise when it is timed has no times."""
     checks = latency.get("checks") or {}
     return "; ".join(str(check["text"]) for check in checks.values() if not check["passed"])
+
+
+def _moved(offered: Mapping[str, Any]) -> str:
+    """Why the null pair says nothing about a timing: a host that is reached by name may have become another machine."""
+    here, null = (offered.get(name, {}).get("host") for name in ("latency", "null"))
+    return "the null pair was taken on another machine" if here and null and here != null else ""
 
 
 def _late(latency: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kdbench import NotApplicable, metric
+from kdbench import NotApplicable, Undefined, metric
 
 from ._paid_back import cost_of, surely_cheaper
 
@@ -25,8 +25,18 @@ from ._paid_back import cost_of, surely_cheaper
     "its cores; interval by bootstrap over blocks",
     reads="decisions",
 )
-def break_even(cost: Mapping[str, Any], latency: Mapping[str, Any], teacher_cost: Mapping[str, Any] | None = None) -> np.ndarray:
-    """CPU seconds of making it, and of a prediction in each block: the teacher's and the student's, (blocks, 3)."""
+def break_even(
+    cost: Mapping[str, Any],
+    latency: Mapping[str, Any],
+    teacher_cost: Mapping[str, Any] | None = None,
+    null: Mapping[str, Any] | None = None,
+) -> np.ndarray:
+    """CPU seconds of making it, and of a prediction in each block: the teacher's and the student's, (blocks, 3). null: asked for
+    because what it tells of the teacher holds here too. Undefined for what runs on another machine or on a device.
+    """
+    ran = latency.get("facts", {}).get("contender", {})
+    if ran.get("host") or ran.get("device") or "CUDA" in str(ran.get("provider")):
+        raise Undefined("CPU seconds of making it here are not those of predicting on another machine or device")
     if latency.get("null"):
         raise NotApplicable("it runs the same graph as the teacher: there is nothing to save")
     rows = float(latency.get("batch", 1))

@@ -29,8 +29,10 @@ def latency_percentile(latency: Mapping[str, Any], *, p: Literal[90, 99] = 90) -
     """The slowest call but t - 1, where t is the largest number of slow calls with I(p; q - t, t + 1) <= 0.01 of q calls.
 
     I is the regularized incomplete beta function. The fewest calls for which t is 1 are 64 for p90 and 662 for p99; with fewer
-    the percentile is undefined.
+    the percentile is undefined. So it is for calls that the clock cannot tell apart.
     """
+    if latency.get("inner", 1) > 1:
+        raise Undefined(f"a call is too short for the clock: {latency['inner']} are timed at once, and a mean has no tail")
     calls = sorted(latency["wall_contender"].ravel())
     count = len(calls)
     low, high = 0, count  # I grows with t: the largest t that holds, by bisection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import onnx
 from onnx import helper
 
 from kdbench.nets.counted import counted, nothing
-from kdbench.nets.onnx_formulas import FLOATS, INTEGERS, MAY_BE_QUANTISED, Node, Unknown, multiplies
+from kdbench.nets.onnx_formulas import FLOATS, INTEGERS, MAY_BE_QUANTISED, MOVES, Node, Unknown, multiplies
 from kdbench.nets.onnx_shapes import Shapes, executed, fix_inputs, inferred, shares
 
 
@@ -19,7 +19,8 @@ def count(data: bytes, example: Mapping[str, np.ndarray] | None = None) -> dict[
 
     example: {input: array (n, ...)}: fixes the axes that the file leaves open; the first axis is 1, or what the file fixes,
     by which the counts are then divided (the first input tells). Products of two dequantised values count as integer
-    operations: that pair of nodes is how a file says that they are. Gives what `kdbench.nets.counted` says; no count where a
+    operations: that pair of nodes is how a file says that they are, and it still does where a value is transposed or reshaped
+    in between. Gives what `kdbench.nets.counted` says; no count where a
     shape is known neither by inference nor by running the graph.
     """
     model = onnx.load_from_string(data)
@@ -28,7 +29,7 @@ def count(data: bytes, example: Mapping[str, np.ndarray] | None = None) -> dict[
     shapes = _shapes(model, x, work)
     strange = {node.op_type for node in model.graph.node if node not in work and multiplies(_domain(node), node.op_type)}
     counts: dict[bool, dict[str, int]] = {True: {}, False: {}}
-    dequantised = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    dequantised = _dequantised(model.graph.node)
     for node in work:
         lost = next((name for name in (*node.input, *node.output) if name and name not in shapes), None)
         if lost is not None:
@@ -52,6 +53,15 @@ def _operations(node: onnx.NodeProto, shapes: Shapes, dequantised: set[str]) -> 
     if node.op_type in MAY_BE_QUANTISED and all(name in dequantised for name in node.input[:2]):
         return [(True, FLOATS[key](asked))]
     return [(whole, table[key](asked)) for whole, table in ((False, FLOATS), (True, INTEGERS)) if key in table]
+
+
+def _dequantised(nodes: Iterable[onnx.NodeProto]) -> set[str]:
+    """What comes from a DequantizeLinear, also by way of operators that only move numbers; nodes stand in the order they run."""
+    found: set[str] = set()
+    for node in nodes:
+        if node.op_type == "DequantizeLinear" or (node.op_type in MOVES and node.input[0] in found):
+            found.add(node.output[0])
+    return found
 
 
 def _shapes(model: onnx.ModelProto, x: Mapping[str, np.ndarray], work: Sequence[onnx.NodeProto]) -> Shapes:

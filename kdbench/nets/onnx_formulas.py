@@ -32,8 +32,10 @@ class Unknown(Exception):
 
 
 def _convolution(node: Node, w: int = 1) -> int:
-    """A kernel (out, in / groups, ...) meets every place of the output."""
-    return 2 * node.outputs[0][0] * math.prod(node.input(w)) * math.prod(node.outputs[0][2:])
+    """A kernel (out, in / groups, ...) meets every place of the output (n, out, ...), or (n, ..., out) with channels last."""
+    out = node.outputs[0]
+    places = out[1:-1] if node.attributes.get("channels_last") else out[2:]
+    return 2 * out[0] * math.prod(node.input(w)) * math.prod(places)
 
 
 def _transposed_convolution(node: Node) -> int:
@@ -120,6 +122,7 @@ FLOATS: Mapping[tuple[str, str], Callable[[Node], int]] = {
     ("", "Conv"): _convolution,
     (MICROSOFT, "FusedConv"): _convolution,
     ("", "ConvTranspose"): _transposed_convolution,
+    (MICROSOFT, "ConvTransposeWithDynamicPads"): _transposed_convolution,
     **dict.fromkeys((("", "Gemm"), ("", "MatMul"), (MICROSOFT, "FusedGemm"), (MICROSOFT, "FusedMatMul")), _product),
     **dict.fromkeys(((MICROSOFT, op) for op in ("TransposeMatMul", "GemmFastGelu", "FusedMatMulActivation")), _product),
     (MICROSOFT, "MatMulNBits"): _packed_product,
@@ -138,7 +141,6 @@ INTEGERS: Mapping[tuple[str, str], Callable[[Node], int]] = {
     ("", "QLinearConv"): lambda node: _convolution(node, w=3),
     (MICROSOFT, "QLinearConv"): lambda node: _convolution(node, w=3),
     ("", "ConvInteger"): _convolution,
-    (MICROSOFT, "ConvTransposeWithDynamicPads"): _transposed_convolution,
     ("", "QLinearMatMul"): _product,
     ("", "MatMulInteger"): _product,
     (MICROSOFT, "MatMulInteger16"): _product,
@@ -152,6 +154,9 @@ INTEGERS: Mapping[tuple[str, str], Callable[[Node], int]] = {
 
 MAY_BE_QUANTISED = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))
 """Operators of ONNX that compute in integers where both factors come from a DequantizeLinear: such a pair of nodes says so."""
+
+MOVES = frozenset(("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"))
+"""Operators that move the numbers of their first input and change none: what is dequantised stays so."""
 
 HEAVY = frozenset(("DFT", "STFT", "DeformConv", "Det", "If", "Loop", "Scan", "SequenceMap", "FlexAttention", "LinearAttention"))
 """Operators of ONNX that multiply, or hold others that may, and have no formula here."""

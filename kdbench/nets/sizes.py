@@ -1,32 +1,12 @@
-"""How big a network is: parameters counted once however often they are used, zeros apart, embeddings apart."""
+"""How big a torch network is: parameters counted once however often they are used, zeros apart, embeddings apart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import nn
-
-_SCALES = {  # inputs of quantised operators that hold scales and zero points: not weights
-    "QuantizeLinear": (1, 2),
-    "DequantizeLinear": (1, 2),
-    "MatMulInteger": (2, 3),
-    "ConvInteger": (2, 3),
-    "QLinearConv": (1, 2, 4, 5, 6, 7),
-    "QLinearMatMul": (1, 2, 4, 5, 6, 7),
-    "DynamicQuantizeLSTM": (8, 9, 10, 11),
-}
-_ZERO_POINT = {
-    "DequantizeLinear": (0, 2),
-    "MatMulInteger": (1, 3),
-    "ConvInteger": (1, 3),
-    "QLinearConv": (3, 5),
-    "QLinearMatMul": (3, 5),
-}
 
 
 def torch_sizes(module: nn.Module) -> dict[str, int]:
@@ -102,55 +82,3 @@ def _unique(tensors: Iterable[torch.Tensor]) -> tuple[int, int]:
         covered[key][1].as_strided(value.size(), value.stride(), value.storage_offset()).fill_(True)
     total = sum(int(seen.sum()) for _, seen in covered.values())
     return total, sum(int(torch.count_nonzero(flat[seen])) for flat, seen in covered.values())
-
-
-def onnx_sizes(data: bytes) -> dict[str, int]:
-    """Counts of an ONNX file, by the same names: its initializers as stored, each once.
-
-    Weights are the floating-point and 8- or 32-bit integer initializers; scales, zero points and 64-bit integers (shapes,
-    indices) are not. A quantised weight is zero where it equals its zero point. Batch normalisation is usually folded into
-    its convolution, so counts differ a little from the torch network's. Buffers are not told apart: 0.
-    """
-    graph = onnx.load_from_string(data).graph
-    held = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
-    held |= {
-        n.output[0]: numpy_helper.to_array(a.t)
-        for n in graph.node
-        if n.op_type == "Constant"
-        for a in n.attribute
-        if a.name == "value"
-    }
-    users = [(node, at, name) for node in graph.node for at, name in enumerate(node.input) if name in held]
-    scales = {name for node, at, name in users if at in _SCALES.get(node.op_type, ())}
-    zero: dict[str, np.ndarray] = {}
-    for node, at, name in users:
-        weight, point = _ZERO_POINT.get(node.op_type, (-1, -1))
-        if at == weight and point < len(node.input) and node.input[point] in held:
-            zero[name] = held[node.input[point]]
-    weights = {k: v for k, v in held.items() if k not in scales and _is_weight(v) and k in {name for _, _, name in users}}
-    source = {node.output[0]: name for node, at, name in users if node.op_type == "DequantizeLinear" and at == 0}
-    looked_up = {node.input[0] for node in graph.node if node.op_type == "Gather"}
-    tables = {source.get(name, name) for name in looked_up} & weights.keys()
-    total = sum(v.size for v in weights.values())
-    return {
-        "parameters": total,
-        "parameters_by_name": total,
-        "nonzeros": sum(int(np.count_nonzero(_centred(v, zero.get(k)))) for k, v in weights.items()),
-        "embedding_parameters": sum(weights[name].size for name in tables),
-        "buffers": 0,
-    }
-
-
-def _is_weight(value: np.ndarray) -> bool:
-    return value.ndim > 0 and (value.dtype.kind == "f" or value.dtype in (np.int8, np.uint8, np.int32))
-
-
-def _centred(value: np.ndarray, zero: np.ndarray | None) -> np.ndarray:
-    """The weight less its zero point, which is one number or one for each slice of the first or last axis."""
-    if zero is None or not np.any(zero):
-        return value
-    wide = value.astype(np.int64)
-    if zero.size == 1:
-        return wide - int(zero.reshape(()))
-    axis = 0 if zero.size == value.shape[0] else value.ndim - 1
-    return wide - zero.astype(np.int64).reshape([-1 if i == axis else 1 for i in range(value.ndim)])

@@ -69,7 +69,7 @@ class Chains:
         code = keys.code("load", *([self._plugins.get("model", name)] if name else []))
         job = Job("load", {"path": step.path}, {"data": self._data}, code, content, keys.runtime("load", runtime))
         key = self._add(job, contender.name).key
-        return Made(key, runtime, digest([content, code]))
+        return Made(key, runtime, digest([content, code, self._data]))  # the shapes of a file may come from the data
 
     def _compress(self, step: Compress, before: Made, contender: Contender, seed: int) -> Made:
         plugin = self._plugins.get("compressor", step.compressor.name)

@@ -44,7 +44,7 @@ STAGES: Mapping[str, Stage] = {
     "predict": Stage(1, ("torch", "onnxruntime")),
     "features": Stage(1, ("torch",)),
     "parity": Stage(2, ("torch", "onnxruntime")),
-    "size": Stage(1, ("torch", "onnx")),
+    "size": Stage(2, ("torch", "onnx", "onnxruntime")),
     "latency": Stage(2, ("torch", "onnxruntime")),
     "memory": Stage(2, ("torch", "onnxruntime")),
     "energy": Stage(1, ("torch", "onnxruntime")),

@@ -35,7 +35,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     ask = running.Ask(spec["batch"], threads=spec["target"]["params"].get("threads", place.threads))
     device = str(place.plugins.get("target", spec["target"]["name"]).facts.get("device") or "cpu")
     result = of_runner(runner, x, ask, device=device)
-    draft.json("energy.json", {**result, "facts": dict(runner.facts), "host": fingerprint()})
+    draft.json("energy.json", {**result, "facts": dict(runner.facts), "host": runner.facts.get("host") or fingerprint()})
 
 
 def of_runner(runner: Runner, x: Mapping[str, np.ndarray], ask: running.Ask, **settings: Json) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from kdbench.store import Entry
 @dataclass(frozen=True, slots=True)
 class Ask:
     """How a model is called and timed. batch: rows a call; length: of sequences, 0 for as they are; threads: in an operator;
-    pairs: block pairs at most; seconds: the time they may take.
+    pairs: block pairs, more where calls are short; seconds: the time they may take.
     """
 
     batch: int = 1

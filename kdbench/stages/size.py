@@ -47,9 +47,9 @@ def measure(artefact: Artefact, row: Mapping[str, np.ndarray] | None = None) -> 
         return {**sizes.torch_sizes(artefact.module), **flops.count(artefact.module, row)}
     graphs = [data for name, data in artefact.files.items() if name.endswith(".onnx")]
     if artefact.runtime == "onnx" and len(graphs) == 1:
-        from kdbench.nets import onnx_flops, sizes  # noqa: PLC0415 - as above
+        from kdbench.nets import onnx_flops, onnx_sizes  # noqa: PLC0415 - as above
 
-        return {**sizes.onnx_sizes(graphs[0]), **onnx_flops.count(graphs[0], row)}
+        return {**onnx_sizes.count(graphs[0]), **onnx_flops.count(graphs[0], row)}
     reason = f"no way to count inside a {artefact.runtime} artefact"
     counts = dict.fromkeys(("parameters", "parameters_by_name", "nonzeros", "embedding_parameters", "buffers"))
     return {**counts, **nothing(reason), **{f"{name}_reason": reason for name in ("parameters", "nonzeros")}}

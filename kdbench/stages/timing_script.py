@@ -12,10 +12,12 @@ A loader is a Python file with `load(folder, threads) -> call` and, if {name: ar
 Protocol (paired latency): both models live in one process and take turns in blocks, in the order A B, B A, A B, ...; a block
 is `discard` untimed calls, then `calls` timed ones, all on the first call's inputs; a pair is one block of each. What disturbs
 the machine disturbs both alike, so the ratio of two neighbouring blocks repeats where their absolute times do not. For each of
-`rounds` parts both models are opened anew, in swapped order, because where a copy happens to lie in memory changes its time.
+`rounds` parts (of fewer where that takes more than `reopen_seconds`) both models are opened anew, in swapped order, because where
+a copy happens to lie in memory changes its time.
 Garbage collection is off. The answer is in host memory before the clock stops. The time that the thread was ready to run and
 waited for a processor is told beside the wall time, of which it is a part. Calls too short for the clock are timed several at a
-time. Past `seconds` there are no further pairs, unless there are fewer than `fewest`.
+time. Past `seconds` there are no further pairs, unless there are fewer than `fewest`; before `spare_seconds` there are up to
+`most` times as many as `pairs`.
 
 Honesty: the answers of the timed calls themselves are kept and, between blocks, compared with the scored ones and with each
 other; the repeated input is timed against inputs never seen before; rows are asked alone, together and in reverse.
@@ -44,8 +46,9 @@ SAME = 1e-3  # two answers to the same inputs differ by no more than this share 
 SETTLED = 0.05  # warm-up ends when the best of ten calls is within this share of the best of the ten before
 RESOLVABLE = 50  # a timed sample lasts at least this many ticks of the clock
 DEFAULTS = {
-    "files": "", "threads": 1, "pairs": 60, "rounds": 3, "seconds": 12.0, "fewest": 10, "calls": 5, "discard": 1, "warmup": 20,
-    "warmup_limit": 200, "warmup_seconds": 1.0, "reopen_seconds": 0.5, "tolerance": {}, "fresh_pairs": 8, "fresh_limit": 24,
+    "files": "", "threads": 1, "pairs": 60, "rounds": 3, "seconds": 12.0, "fewest": 10, "most": 1, "spare_seconds": 2.0,
+    "calls": 5, "discard": 1, "warmup": 20, "warmup_limit": 200, "warmup_seconds": 1.0, "reopen_seconds": 1.5, "tolerance": {},
+    "fresh_pairs": 8, "fresh_limit": 24,
 }  # fmt: skip
 
 
@@ -136,13 +139,9 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         seen = {"answers": model.answers, "repeatable": model.repeats, "batch": batch, "tolerance": model.tolerance}
         result.setdefault("honesty", {})[role] = seen
     result["honesty"]["contender"]["fresh"] = fresh
-    result |= {
-        "load_after": os.getloadavg()[0],
-        "order": "ABBA",
-        "python": sys.version.split()[0],
-        "pairs": len(models[0].blocks["wall"]),
-    }
-    result |= {"asked_pairs": ask["pairs"], "late": result["pairs"] < ask["pairs"]}
+    result |= {"load_after": os.getloadavg()[0], "order": "ABBA", "python": sys.version.split()[0]}
+    pairs = len(models[0].blocks["wall"])
+    result |= {"pairs": pairs, "asked_pairs": ask["pairs"], "late": pairs < ask["pairs"]}
     settings = {name: os.environ.get(name) for name in SETTINGS}
     return {**result, "settings": settings, **{name: ask[name] for name in ("threads", "calls", "discard")}}
 
@@ -153,7 +152,7 @@ def _alternate(models: list[Model], ask: Mapping[str, Any], resolution: float) -
     for model in models:
         model.open()
     opened = time.perf_counter()
-    rounds = ask["rounds"] if opened - began <= ask["reopen_seconds"] and ask["pairs"] >= 4 * ask["rounds"] else 1
+    rounds = max(1, min(ask["rounds"], ask["pairs"] // 4, int(ask["reopen_seconds"] / (opened - began))))
     shortest = min(_warm_up(model, ask, 1) for model in models)
     inner = max(1, math.ceil(RESOLVABLE * resolution / max(shortest, 1e-9)))
     start = time.perf_counter()
@@ -163,12 +162,17 @@ def _alternate(models: list[Model], ask: Mapping[str, Any], resolution: float) -
             model.open()
             _warm_up(model, ask, rounds)
         share = (turn + 1) / rounds
-        while (done := len(models[0].blocks["wall"])) < round(share * ask["pairs"]):
-            if done >= share * ask["fewest"] and time.perf_counter() - start > share * ask["seconds"]:
-                break
+        while _goes_on(done := len(models[0].blocks["wall"]), time.perf_counter() - start, share, ask):
             for model in order if done % 2 == 0 else order[::-1]:
                 model.block(ask, inner)
     return {"inner": inner, "rounds": rounds, "loop_seconds": time.perf_counter() - start, "opening_seconds": opened - began}
+
+
+def _goes_on(done: int, taken: float, share: float, ask: Mapping[str, Any]) -> bool:
+    """Whether a share of the measurement has room for another pair after so many, and so many seconds."""
+    if done < round(share * ask["pairs"]):
+        return bool(done < share * ask["fewest"] or taken <= share * ask["seconds"])
+    return bool(done < round(share * ask["most"] * ask["pairs"]) and taken <= share * min(ask["spare_seconds"], ask["seconds"]))
 
 
 def _warm_up(model: Model, ask: Mapping[str, Any], share: int) -> float:

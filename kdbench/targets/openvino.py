@@ -21,6 +21,11 @@ from kdbench.targets._tolerance import allowed
 NAMES: Mapping[str, str] = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 PLAIN = frozenset({"Const", "Input", "Output", "Reorder", "Reshape", "Convert"})
 """Layers that move values and compute nothing."""
+PRODUCTS = frozenset({
+    "Convolution", "Deconvolution", "DeformableConvolution", "FullyConnected", "MatMul", "RNNCell", "RNNSeq", "AUGRUCell",
+    "AUGRUSequence", "ScaledDotProductAttention", "QKVProjection", "LLMMLP", "MHA",
+})  # fmt: skip
+"""Layers that multiply, by OpenVINO's names: RNNCell and RNNSeq stand for LSTM and GRU too. Others hold u8 for booleans."""
 
 
 @target(accepts=("torch", "onnx"), needs=("openvino", "onnx"))
@@ -45,12 +50,13 @@ def openvino(
     compiled = _compiled(model, threads, precision)
     inputs = {one.get_any_name(): one.get_partial_shape()[0] for one in compiled.inputs}
     _onnx_file.offered(inputs, example, "openvino")
-    layers = _layers(compiled)
+    layers, products = _layers(compiled)
     facts = {
         "runtime": f"openvino {version('openvino')}",
         "provider": ", ".join(compiled.get_property("EXECUTION_DEVICES")),
-        "precision": _executed(layers, precision, artefact),
+        "precision": _executed(products or layers, precision, artefact),
         "layers_by_precision": dict(sorted(layers.items())),
+        "products_by_precision": dict(sorted(products.items())),
         "exporter": exporter if artefact.runtime == "torch" else "none",
         "streams": int(compiled.get_property("NUM_STREAMS")),
         "threads": int(compiled.get_property("INFERENCE_NUM_THREADS")),
@@ -81,15 +87,28 @@ def _last(error: Exception) -> str:
     return ([line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__])[-1][:200]
 
 
-def _layers(compiled: Any) -> Counter[str]:
-    """How many layers compute in each precision, as the compiled model says: {"f32": 20, "u8": 3}."""
+def _layers(compiled: Any) -> tuple[Counter[str], Counter[str]]:
+    """How many layers compute in each precision, and how many of those that multiply: {"f32": 20, "i8": 3}."""
     facts = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ordered_ops()]
-    told = [(str(one["layerType"].value), str(one["runtimePrecision"].value)) for one in facts]
-    return Counter(precision for layer, precision in told if layer not in PLAIN)
+    told = [(str(one["layerType"].value), one) for one in facts]
+    products = Counter(_multiplied(one) for layer, one in told if layer in PRODUCTS)
+    others = Counter(str(one["runtimePrecision"].value) for layer, one in told if layer not in PLAIN | PRODUCTS)
+    return products + others, products
+
+
+def _multiplied(facts: Any) -> str:
+    """In what a layer multiplies: the end of its kernel's name ("brgconv_avx512_i8"; "I8" for u8), which is what it reads.
+
+    The precision beside it is that of the weights where these are smaller, also where they are turned into floats first.
+    """
+    return str(facts["primitiveType"].value).rpartition("_")[2].lower()
 
 
 def _executed(layers: Counter[str], asked: str, artefact: Artefact) -> str:
-    """The precision by name. Raises Refusal where what was asked for is not what runs."""
+    """The precision by name, from the layers that multiply, or all where none does.
+
+    Raises Refusal where what was asked for is not what runs.
+    """
     integer = layers["i8"] + layers["u8"]
     if artefact.facts.get("precision") == "int8" and not integer:
         raise Refusal("openvino: the artefact is int8, but OpenVINO would run none of its layers in int8 here")

@@ -39,7 +39,8 @@ def ort(
     the precision of every node that ran: these are the facts. threads: of the host, inside one operator. exporter: as of the
     target ort_cpu. Floats are computed in float32 (no TF32). Where a provider is missing or fails to start, ONNX Runtime goes on
     with its CPU provider and says so in a log only; here that is a Refusal, and so is a convolution, matrix product or attention
-    that ran on the CPU beside another provider. Shapes and indices may be computed there: the facts count them.
+    that ran on the CPU beside another provider. Shapes and indices may be computed there: the facts count them. An int8 artefact
+    of which no product ran in int8 is refused too.
     """
     name = f"{PROVIDERS[provider]}ExecutionProvider"
     data = _onnx_file.file_of(artefact, example, exporter, "ort")
@@ -50,7 +51,7 @@ def ort(
     found = _ran(data, threads, name, example)
     counted = _ort_ran.counted(found)
     if artefact.facts.get("precision") == "int8" and counted["precision"] != "int8":
-        raise Refusal(f"ort: the artefact is int8, but nothing of it ran in int8 on {name}")
+        raise Refusal(f"ort: the artefact is int8, but no product of it ran in int8 on {name}")
     facts: dict[str, Any] = {
         "runtime": _runtime(),
         "provider": name,

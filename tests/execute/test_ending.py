@@ -185,6 +185,7 @@ def test_many_share_a_machine_that_nobody_times_on(tmp_path):
     first.leave()
     assert second.take()  # from working to timing, in its own hands
     assert not first.share()
+    first.leave()
     second.leave()
     assert timer.take()
     timer.leave()
@@ -197,7 +198,18 @@ def test_who_waits_to_time_something_keeps_new_work_out_and_gets_its_turn(tmp_pa
     assert not worker.share()  # no further job of the one that works
     assert not late.share()
     worker.leave()
+    late.leave()
     assert timer.take()
+    assert not late.share()
     timer.leave()
+    assert not timer.take()  # one timing after the other does not keep the others out for ever
     assert late.share()
     late.leave()
+    assert timer.take()
+    other = Quiet(tmp_path)
+    assert not other.take()
+    timer.leave()
+    assert not timer.take()
+    assert other.take()
+    other.leave()
+    timer.leave()

@@ -213,7 +213,9 @@ def test_an_honest_network_passes(plugins, target, batch):
     net, x = network("resnet_cifar", {"depth": 8, "width": 8}), {"image": rows(60).x["image"].astype(np.float32) / 255}
     made = timed(plugins, target, net, net, x, latency.Ask(batch=batch, pairs=12, seconds=2.0))
     assert not failed(made.facts["checks"])
-    kinds = {"wall": (12, 5), "waited": (12, 5), "cpu": (12, 5), "best": (12,), "switches": (12,)}
+    pairs = made.facts["pairs"]
+    assert 12 <= pairs <= 3 * 12  # more where calls are short
+    kinds = {"wall": (pairs, 5), "waited": (pairs, 5), "cpu": (pairs, 5), "best": (pairs,), "switches": (pairs,)}
     shapes = {f"{kind}_{role}": shape for kind, shape in kinds.items() for role in latency.ROLES}
     assert {name: values.shape for name, values in made.arrays.items()} == shapes
 

@@ -113,6 +113,13 @@ FLOATS = {
         ),
         2 * 5 * 32 * 3,
     ),
+    "ConvTransposeWithDynamicPads": (
+        graph(
+            op("ConvTransposeWithDynamicPads", ["x", "w", "pads"], domain=MS, kernel_shape=[3, 3]), {"x": (F, ["n", 3, 9, 9])},
+            {"w": floats(3, 4, 3, 3), "pads": np.zeros(4, np.int64)},
+        ),
+        2 * 81 * 3 * 4 * 9,
+    ),
 }  # fmt: skip
 Q = {"xs": ONE, "xz": ZERO, "ws": ONE, "wz": ZEROS, "ys": ONE, "yz": ZERO}
 SCALED = ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz"]
@@ -153,6 +160,29 @@ def test_integer_operators_equal_the_count_by_hand(name):
     assert (found["integer_operations"], found["float_operations"], found["flops"]) == (by_hand, 0, None)
     assert found["integer_by_op"] == {name: by_hand}
     assert f"{by_hand} integer operations" in found["flops_reason"]
+
+
+def test_an_integer_convolution_with_channels_last_meets_every_place_of_the_middle_axes_by_hand():
+    held = {**Q, "w": small(4, 3, 3, 3)}
+    node = op("QLinearConv", SCALED, domain=MS, channels_last=1)
+    assert count(graph(node, {"x": (U8, ["n", 9, 7, 3])}, held))["integer_operations"] == 2 * (7 * 5) * 4 * 27
+
+
+@pytest.mark.parametrize("move", ["Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"])
+def test_a_dequantised_factor_that_is_moved_is_still_one_by_hand(move):
+    """The same product, 6 x 3, with the weight stored in another form; a factor that goes through Relu is a float."""
+    stored, more = {
+        "Transpose": ((3, 6), []), "Reshape": ((18,), ["shape"]), "Squeeze": ((1, 6, 3), ["axis"]),
+        "Unsqueeze": ((6, 3), ["axis"]), "Flatten": ((6, 3), []), "Identity": ((6, 3), []),
+    }[move]  # fmt: skip
+    held = {**Q, "w": small(*stored), "shape": np.array([6, 3]), "axis": np.array([0])}
+    activation = [op("QuantizeLinear", ["x", "xs", "xz"], ["qx"]), op("DequantizeLinear", ["qx", "xs", "xz"], ["dx"])]
+    weight = [op("DequantizeLinear", ["w", "ws", "wz"], ["dw"]), op(move, ["dw", *more], ["mw"])]
+    found = count(graph([*activation, *weight, op("MatMul", ["dx", "mw"])], {"x": (F, ["n", 6])}, held))
+    assert (found["integer_operations"], found["float_operations"]) == (2 * 6 * 3, 0)
+    through = [op("Relu", ["dx"], ["rx"]), op("MatMul", ["rx", "mw"])]
+    found = count(graph([*activation, *weight, *through], {"x": (F, ["n", 6])}, held))
+    assert (found["integer_operations"], found["float_operations"]) == (0, 2 * 6 * 3)
 
 
 def test_quantised_attention_multiplies_integers_in_its_projections_and_floats_in_its_core():
