@@ -20,6 +20,8 @@ BY_SCENARIO = frozenset({"latency", "memory"})
 """Kinds of which there is one piece for each scenario; the others stand beside each of them."""
 BESIDE = {"null": "latency", "teacher_size": "size", "teacher_cost": "cost", "teacher_energy": "energy"}
 """What the teacher's own pieces are called when they are handed to a metric about a contender, and of which kind they are."""
+LASTING = ("cpu", "isa", "cores", "memory_gib", "os", "arch")
+"""What a machine says of itself that does not change from one minute to the next."""
 
 
 def measurements(
@@ -102,8 +104,9 @@ def _broken(latency: Mapping[str, Any]) -> str:
 
 def _moved(offered: Mapping[str, Any]) -> str:
     """Why the null pair says nothing about a timing: a host that is reached by name may have become another machine."""
-    here, null = (offered.get(name, {}).get("host") for name in ("latency", "null"))
-    return "the null pair was taken on another machine" if here and null and here != null else ""
+    here, null = (offered.get(name, {}).get("host") or {} for name in ("latency", "null"))
+    moved = any(name in here and name in null and here[name] != null[name] for name in LASTING)
+    return "the null pair was taken on another machine" if moved else ""
 
 
 def _late(latency: Mapping[str, Any]) -> str:

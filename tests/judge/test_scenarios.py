@@ -158,3 +158,29 @@ def test_what_has_no_scenario_stands_beside_each_of_them(made):
     assert single.value == pytest.approx(8.0 / (teacher - small), rel=1e-9)
     assert batch.value == pytest.approx(8.0 / ((teachers - smalls) / 32), rel=1e-9)
     assert single.low < single.value < single.high
+
+
+def test_a_teacher_that_fails_its_own_checks_spoils_every_ratio_and_no_absolute(made):
+    timing(made, "teacher", 1e-3, checks={"fresh": {"passed": False, "text": "it answers from memory"}})
+    timing(made, "small", 5e-4)
+    board = made.board("latency_ratio", "cpu_time_ratio", "latency")
+    for name in ("latency_ratio", "cpu_time_ratio"):
+        found = row(board, contender="small", metric=name)
+        assert (found.status, found.reason) == ("failed", "the teacher beside it: it answers from memory")
+    assert row(board, contender="small", metric="latency").status == "ok"
+
+
+@pytest.mark.parametrize(("there", "status"), [({"cpu": "A", "load": 3.0}, "ok"), ({"cpu": "B", "load": 0.1}, "noisy")])
+def test_a_null_pair_of_another_machine_is_noticed_and_another_load_is_not(made, there, status):
+    timing(made, "teacher", 1e-3, host={"cpu": "A", "load": 0.1})
+    timing(made, "small", 5e-4, host=there)
+    found = row(made.board("latency_ratio"), contender="small", metric="latency_ratio")
+    assert found.status == status
+    assert ("another machine" in found.reason) == (status == "noisy")
+
+
+def test_calls_timed_several_at_once_have_no_percentile(made):
+    timing(made, "teacher", 1e-3)
+    timing(made, "small", 5e-7, inner=40)
+    found = row(made.board("latency_percentile"), contender="small", metric="latency_percentile")
+    assert (found.status, "too short for the clock" in found.reason) == ("undefined", True)
