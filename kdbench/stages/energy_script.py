@@ -100,7 +100,7 @@ def _rapl(zone: Path) -> Counter:
 
 def _nvml() -> Counter:
     """The counter of the one device that this process may use."""
-    import pynvml  # type: ignore[import-untyped]  # noqa: PLC0415 - only where a device is used
+    import pynvml  # noqa: PLC0415 - only where a device is used
 
     try:
         pynvml.nvmlInit()

@@ -15,6 +15,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
+from scipy.stats import binom
 
 from kdbench.cli import main
 from kdbench.execute.lock import Quiet
@@ -110,11 +111,12 @@ def test_times_are_those_of_the_raw_samples_against_numpy(compared, scenario):
 
 
 def test_a_percentile_is_the_order_statistic_that_the_calls_allow_against_mlperf(compared):
-    """70 calls: p90 may leave out none (64 are the fewest), p99 needs 662."""
+    """Of 70 to 210 calls p90 leaves out as many as a binomial law allows at 99 % confidence, p99 needs 662."""
     _, _, document = compared
-    calls = samples(document, "model")["wall_contender"]
-    assert calls.size == 70
-    assert figure(document, "latency_percentile")["value"] == pytest.approx(calls.max() * 1e6)
+    calls = np.sort(samples(document, "model")["wall_contender"].ravel())
+    assert 70 <= calls.size <= 210
+    slow = max(t for t in range(1, calls.size) if binom.cdf(t, calls.size, 0.1) <= 0.01)
+    assert figure(document, "latency_percentile")["value"] == pytest.approx(calls[-slow] * 1e6)
     assert figure(document, "latency_percentile{p=99}")["status"] == "undefined"
     assert "662" in figure(document, "latency_percentile{p=99}")["reason"]
 

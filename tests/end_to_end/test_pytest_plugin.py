@@ -40,7 +40,7 @@ def test_a_team_asks_for_a_ratio_and_a_failing_assertion_shows_what_was_measured
         """
         import pytest
 
-        pytestmark = pytest.mark.kdbench(target="ort_cpu", pairs=8, seconds=2)
+        pytestmark = pytest.mark.kdbench(target="ort_cpu", pairs=4, seconds=2)
 
         @pytest.mark.kdbench(student="student.onnx")
         def test_fast(kdbench_student):
@@ -55,7 +55,7 @@ def test_a_team_asks_for_a_ratio_and_a_failing_assertion_shows_what_was_measured
             assert 0 < kdbench_student.latency.low <= kdbench_student.latency.value
             assert kdbench_student.latency.unit == "microseconds"
             assert 0 < kdbench_student.memory.value < 500
-            with pytest.raises(Exception, match="not enough calls: 40"):
+            with pytest.raises(Exception, match="not enough calls"):
                 kdbench_student.figure("latency_percentile")
             with pytest.raises(Exception, match="did you mean 'latency'"):
                 kdbench_student.figure("latenzy")
