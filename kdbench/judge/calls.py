@@ -18,8 +18,8 @@ CALL_COLUMNS = (
     "switches", "governor", "threads", "checks", *QUANTILES,
 )  # fmt: skip
 """One row for each timed side, role contender or reference (the teacher called in turns with it). q0 to q100: microseconds within
-which that share of the calls ended, calls that were really taken (order statistics, never interpolated; of calls too short for the
-clock each is the mean of the few that were timed at once); switches: involuntary
+which that share of the calls ended, calls that were really taken (order statistics, never interpolated; of calls too short for
+the clock each is the mean of the few that were timed at once); switches: involuntary
 context switches during them, NaN where not counted; governor: "" where the system tells none; checks: honesty checks made.
 """
 
