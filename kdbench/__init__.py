@@ -17,6 +17,7 @@ from kdbench.declare import (
     Whole,
     compressor,
     dataset,
+    harness,
     method,
     metric,
     model,
@@ -24,9 +25,11 @@ from kdbench.declare import (
     section,
     shift,
     target,
+    tokenizer,
     view,
 )
 from kdbench.nouns import (
+    ALTERNATIVE,
     Artefact,
     Batch,
     Bundle,
@@ -37,10 +40,13 @@ from kdbench.nouns import (
     Outputs,
     Predictions,
     Refusal,
+    Relabelled,
     Runner,
     Samples,
     Shape,
+    TopK,
     Undefined,
+    Writer,
 )
 
 __version__ = "0.1.0"
@@ -61,6 +67,8 @@ _LAZY = {
     "ranking": "kdbench.judge.ranks",
     "roc_area": "kdbench.judge.ranks",
     "roc_influence": "kdbench.judge.ranks",
+    "Sampling": "kdbench.nets.writing",
+    "sample": "kdbench.nets.writing",
     "step_precision": "kdbench.judge.ranks",
     "temperature_draws": "kdbench.judge.temperature",
     "temperature_influence": "kdbench.judge.temperature",
@@ -76,8 +84,9 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "ALTERNATIVE",
     "Artefact", "Batch", "Bundle", "Cells", "Count", "Edit", "Failed", "Fraction", "NonNegative", "NotApplicable", "Outputs",
-    "Positive", "Predictions", "ProperFraction", "Refusal",
-    "Runner", "Samples", "Shape", "Undefined", "Whole", "compressor", "dataset",
-    "method", "metric", "model", "relabeler", "section", "shift", "target", "view",
+    "Positive", "Predictions", "ProperFraction", "Refusal", "Relabelled",
+    "Runner", "Samples", "Shape", "TopK", "Undefined", "Whole", "Writer", "compressor", "dataset",
+    "harness", "method", "metric", "model", "relabeler", "section", "shift", "target", "tokenizer", "view",
 ]  # fmt: skip

@@ -60,15 +60,18 @@ def _declare(kind: str, /, **facts: Any) -> Declare:
 
 
 def method(
-    *, recipe: Mapping[str, Any] | None = None, taps: bool = False, paper: str = "", train: Mapping[str, Any] | None = None
-) -> Declare:
+    *, recipe: Mapping[str, Any] | None = None, taps: bool = False, paper: str = "", train: Mapping[str, Any] | None = None,
+    inner: bool = False, across: bool = False,
+) -> Declare:  # fmt: skip
     """A loss term `(student, teacher, batch, state, peer, previous, *, params) -> scalar`; each takes only the evidence it names.
 
     recipe: what `fit: <name>` expands to, term -> weight or mapping; without one, the term alone at weight 1.
-    taps: whether the term reads intermediate features. train: changes of the recipe of training that the method's paper asks for.
+    taps: whether the term reads intermediate features; inner: whether it reads the projections of attention (`Outputs.inner`).
+    across: whether it compares the examples of a batch with each other, so that the batch cannot be computed in parts. train:
+    changes of the recipe of training that the method's paper asks for.
     A file may also hold `state(shapes, n_train) -> nn.Module`: trained with the student, dropped at the end.
     """
-    return _declare("method", recipe=recipe, taps=taps, paper=paper, train=train)
+    return _declare("method", recipe=recipe, taps=taps, paper=paper, train=train, inner=inner, across=across)
 
 
 def view(*, recorded: bool = False) -> Declare:
@@ -80,8 +83,41 @@ def view(*, recorded: bool = False) -> Declare:
 
 
 def relabeler() -> Declare:
-    """New training data, `(teacher, samples, *, params) -> samples`."""
+    """New training data, `(texts, target, label, teacher, answers, probabilities, rng, *, params) -> Relabelled`; each takes only
+    the evidence it names.
+
+    texts: object array of str (n, k) of the training examples; target: their references (n,), None for free text; label:
+    int64 (n,). teacher: a `Writer`, which continues texts; answers: the texts of a teacher that is a file, (n,); probabilities:
+    what the teacher gives each class, float64 (n, classes), in the order of the data's classes. rng: a numpy Generator.
+    """
     return _declare("relabeler")
+
+
+def tokenizer() -> Declare:
+    """How texts become tokens, `(texts, *, params) -> bytes`: the `tokenizer.json` of the library tokenizers.
+
+    texts: the texts of the training split, an iterator of str, for those that learn their vocabulary; one that reads a file
+    leaves it out. The tokens "[PAD]", "[UNK]", "[BOS]", "[EOS]" stand at 0, 1, 2 and 3 unless the file has its own.
+    """
+    return _declare("tokenizer")
+
+
+def harness(
+    *,
+    files: tuple[str, ...] = (),
+    groups: tuple[str, ...] = (),
+    metrics: tuple[str, ...] = ("acc",),
+    lower: tuple[str, ...] = (),
+    answer: str = "class",
+) -> Declare:
+    """A task of lm-eval, `(root, *, params) -> dict`: its configuration in memory, with a `custom_dataset` that reads the data
+    folder.
+
+    files: as for a dataset. groups: columns of its documents whose results may be compared. metrics: those of lm-eval that the
+    configuration asks for, by name ("exact_match,strict-match" where there are several filters); lower: those of which less
+    is better. answer: what is asked: a "class" (multiple choice), the "next" tokens (a likelihood) or a "text" (generation).
+    """
+    return _declare("harness", files=files, groups=groups, metrics=metrics, lower=lower, answer=answer)
 
 
 def compressor(*, accepts: tuple[str, ...] = ("torch",), gives: str = "torch", graph: str = "parameters") -> Declare:
@@ -94,30 +130,38 @@ def compressor(*, accepts: tuple[str, ...] = ("torch",), gives: str = "torch", g
     return _declare("compressor", accepts=accepts, gives=gives, graph=graph)
 
 
-def model(*, kinds: tuple[str, ...], taps: tuple[str, ...] = (), paper: str = "") -> Declare:
+def model(
+    *, kinds: tuple[str, ...], answers: tuple[str, ...] = ("class",), taps: tuple[str, ...] = (), paper: str = "",
+    inner: Mapping[str, str] | None = None, layout: str = "pair",
+) -> Declare:  # fmt: skip
     """An architecture, `(shape, *, params) -> nn.Module`, whose forward takes the inputs of `shape` in order and gives logits.
 
-    kinds: kinds of data it takes. taps: names of submodules whose outputs are its features, shallow to deep; a trailing
-    `.*` stands for all children in order.
+    kinds: kinds of data it takes; answers: what it can be asked (see `Shape`). inner: "query", "key" and "value" -> the
+    submodules that project to them, layer by layer, for terms about attention. layout: of an answer in text, "pair" for an
+    encoder and a decoder, "prompt" where the answer continues the source. taps: names of submodules whose outputs are its
+    features, shallow to deep; a trailing `.*` stands for all children in order.
     """
-    return _declare("model", kinds=kinds, taps=taps, paper=paper)
+    return _declare("model", kinds=kinds, answers=answers, taps=taps, paper=paper, inner=inner, layout=layout)
 
 
-def dataset(*, kind: str, files: tuple[str, ...], licence: str = "", groups: tuple[str, ...] = ()) -> Declare:
-    """Labelled examples, `(root, *, params) -> Samples`.
+def dataset(
+    *, kind: str, files: tuple[str, ...], licence: str = "", groups: tuple[str, ...] = (), answer: str = "class"
+) -> Declare:
+    """Examples, `(root, *, params) -> Samples`, whose kind and answer are declared here, too.
 
     files: what is read, relative to the data folder, or "package:<name>/<path>" inside an installed package; `{param}`
     stands for a parameter. Their bytes are part of every key, so an edited file is never mistaken for the old one.
-    groups: the group columns it can give; ("*",) where parameters decide.
+    groups: the group columns it can give; ("*",) where parameters decide. answer: as in `Samples`, or "{param}".
     """
-    return _declare("dataset", kind=kind, files=files, licence=licence, groups=groups)
+    return _declare("dataset", kind=kind, files=files, licence=licence, groups=groups, answer=answer)
 
 
 def shift(*, kinds: tuple[str, ...]) -> Declare:
     """Harder or other inputs, `(x, severity, rng, columns, *, params) -> x`, severity 1..5, deterministic given rng.
 
     kinds: kinds of data it applies to. Images come as float32 in 0..1, (n, channels, height, width); a table as
-    {"numeric", "categorical"} (see `kdbench.stages.shift`).
+    {"numeric", "categorical"} (see `kdbench.stages.shift`); texts as an object array of str (n, k); sound as float32 (n, samples)
+    in -1..1.
     """
     return _declare("shift", kinds=kinds)
 
@@ -127,8 +171,9 @@ class MetricFacts(TypedDict, total=False):
 
     unit, low, high: of the value. title: as a column is headed. equation, source: the formula in plain text, and the paper or
     library that defines it. convention: what else is called by the same name, and which one this is. version: raise it when
-    the number changes. reads: what must be known of an example: its "decisions", "probabilities" or "logits", or the "values"
-    of a regression. undefined: what a NaN value means ("no positive examples").
+    the number changes. reads: what must be known of an example: its "decisions", "probabilities" or "logits"; or the "values"
+    of a regression, the "tokens" of a language model, the "texts" it wrote, the "vectors" of an encoder; what
+    lm-eval said in the "harness"; or only the "inputs". undefined: what a NaN value means ("no positive examples").
     """
 
     unit: str
@@ -175,7 +220,7 @@ class TargetFacts(TypedDict, total=False):
     timed: its runners have a bundle, by which latency, memory and energy are measured. needs: packages that must be installed.
     requires: what else the machine must have: "compiler" (C++), "cuda" (an NVIDIA device), "provider" (the execution provider of
     ONNX Runtime that the parameter of this name says). device: where it computes, "cpu" or "cuda". remote: it runs the model
-    on another machine.
+    on another machine. decodes: its runners have a `decoder` for language models that remember what they read.
     """
 
     reference: bool
@@ -184,10 +229,12 @@ class TargetFacts(TypedDict, total=False):
     requires: tuple[str, ...]
     device: str
     remote: bool
+    decodes: bool
 
 
 TARGET_FACTS: TargetFacts = {
     "reference": False, "timed": True, "needs": (), "requires": (), "device": "cpu", "remote": False,
+    "decodes": False,
 }  # fmt: skip
 """What holds where a target does not say."""
 

@@ -18,13 +18,15 @@ from types import ModuleType
 from typing import Any
 
 from kdbench.declare import Plugin
-from kdbench.nouns import Refusal
+from kdbench.nouns import Refusal, Use
 from kdbench.signature import Description, Found, Problem, describe
 
 GROUP = "kdbench.plugins"
 FOLDERS: Mapping[str, str] = {
     "method": "methods",
     "view": "views",
+    "tokenizer": "tokenizers",
+    "harness": "harnesses",
     "relabeler": "relabelers",
     "compressor": "compressors",
     "model": "models",
@@ -61,6 +63,11 @@ class Plugins:
         if isinstance(result, Problem):
             raise Refusal(f"{kind} {name!r} ({found.path}): {result.reason}")
         return result
+
+    def about(self, dataset: Use, kind: str = "dataset") -> Mapping[str, Any]:
+        """What a dataset declares; where its answer depends on a parameter, "{param}", as the parameter says. Raises Refusal."""
+        facts = self.get(kind, dataset.name).facts
+        return {**facts, "answer": str(facts.get("answer", "class")).format_map(dataset.params)}
 
     def describe(self, kind: str) -> Iterator[Description | Problem]:
         """Every plugin of a kind, readable or not."""

@@ -4,33 +4,32 @@ Everything here is data: frozen, typed, and built from the standard library alon
 run costs no numerical library. Arrays and tensors appear only inside annotations.
 """
 
-from kdbench.nouns.asked import (
-    Compare,
-    Compress,
-    Contender,
-    Data,
-    Fit,
-    Gate,
-    Load,
-    Measure,
-    Scenario,
-    ShiftUse,
-    Start,
-    Step,
-    Suite,
-    Task,
-    Term,
-    Train,
-    Use,
-    labelled,
-)
+from kdbench.nouns.asked import Compare, Data, Gate, Harness, Probe, ShiftUse, Suite, Task
 from kdbench.nouns.canonical import Json, Params, canonical, digest, plain
-from kdbench.nouns.evidence import Artefact, Batch, Bundle, Edit, Outputs, Runner, Samples, Shape, group_file
+from kdbench.nouns.evidence import (
+    ALTERNATIVE,
+    Artefact,
+    Batch,
+    Bundle,
+    Edit,
+    Outputs,
+    Relabelled,
+    Runner,
+    Samples,
+    Shape,
+    TopK,
+    Writer,
+    group_file,
+)
+from kdbench.nouns.measured import Measure, Scenario
 from kdbench.nouns.planned import Cell, Job, Plan
 from kdbench.nouns.predictions import Cells, Predictions
 from kdbench.nouns.refusals import Failed, NotApplicable, Refusal, Undefined
+from kdbench.nouns.steps import Compress, Contender, Fit, Load, Relabel, Start, Step, Term, Train
+from kdbench.nouns.uses import Use, labelled
 
 __all__ = [
+    "ALTERNATIVE",
     "Artefact",
     "Batch",
     "Bundle",
@@ -44,6 +43,7 @@ __all__ = [
     "Failed",
     "Fit",
     "Gate",
+    "Harness",
     "Job",
     "Json",
     "Load",
@@ -53,7 +53,10 @@ __all__ = [
     "Params",
     "Plan",
     "Predictions",
+    "Probe",
     "Refusal",
+    "Relabel",
+    "Relabelled",
     "Runner",
     "Samples",
     "Scenario",
@@ -64,9 +67,11 @@ __all__ = [
     "Suite",
     "Task",
     "Term",
+    "TopK",
     "Train",
     "Undefined",
     "Use",
+    "Writer",
     "canonical",
     "digest",
     "group_file",

@@ -1,92 +1,13 @@
-"""What the user asks for: a suite and what it is made of."""
+"""What the user asks for: a suite, its tasks, and how the contenders of a task are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-from kdbench.nouns.canonical import Json, Params
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """A plugin by name, with every parameter filled in: what `kd` or `kd: {temperature: 2}` in a suite becomes."""
-
-    name: str
-    params: Params = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One weighted loss term of a fit. `weight` may be a schedule; it counts from `start` to `stop` (shares of training)."""
-
-    method: Use
-    weight: Json = 1.0
-    start: float = 0.0
-    stop: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Train:
-    """The recipe of every fit that says nothing else. `select` names the checkpoint rule, which never sees the test split."""
-
-    epochs: int = 10
-    batch: int = 128
-    optimizer: str = "sgd"
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    nesterov: bool = False
-    schedule: str = "cosine"
-    warmup: float = 0.0
-    clip: float | None = None
-    select: str = "last"
-    precision: str = "fp32"
-    views: tuple[Use, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Begin from the artefact of another contender (or of `teacher`)."""
-
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Begin from a folder made elsewhere: `artefact.json` that names the model, and its weights. Audited, not trained."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Train. Without an artefact to go on from, `model` is built and initialised from the seed."""
-
-    terms: tuple[Term, ...]
-    train: Train
-    model: Use | None = None
-    teacher: str = "teacher"
-    recipe: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Compress:
-    """Turn the artefact into a smaller or cheaper one."""
-
-    compressor: Use
-
-
-Step: TypeAlias = Start | Load | Fit | Compress
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """A row of the leaderboard: a name and the steps that make it."""
-
-    name: str
-    steps: tuple[Step, ...]
+from kdbench.nouns.measured import Measure
+from kdbench.nouns.steps import Contender
+from kdbench.nouns.uses import Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +19,28 @@ class ShiftUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
-    """Which examples: a dataset, how much of it, what it is shifted by, what lies outside it, and whose results are compared."""
+class Probe:
+    """Another dataset on which the models of a task are asked, untrained for it: a shifted domain, or a suite of groups. labels:
+    its class -> the task's, where the names differ; groups: the columns that are compared (empty: all that it has).
+    """
 
     dataset: Use
+    limit: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Which examples: a dataset, how much of it, what it is shifted by, what lies outside it, and whose results are compared.
+
+    tokenizer: what turns texts into tokens, for models that bring none of their own; length: the most tokens of a row, the rest
+    is cut off and counted.
+    """
+
+    dataset: Use
+    tokenizer: Use | None = None
+    length: int = 128
     limit: Mapping[str, int] = field(default_factory=dict)
     validation: float = 0.15
     shifts: tuple[ShiftUse, ...] = ()
@@ -111,15 +50,32 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Harness:
+    """Questions of lm-eval that the language models of a task are asked. limit: documents of each (0: all); shots: examples
+    before each question.
+    """
+
+    tasks: tuple[Use, ...] = ()
+    limit: int = 0
+    shots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One dataset, its teacher, and the contenders that are compared on it. A suite file always gives a teacher; one without
     steps is absent, as where prediction files are judged without the teacher's.
+
+    home: of a task that follows from another one's `probes` or `harness`, the name of that one: its models are asked here, and
+    none is made.
     """
 
     name: str
     data: Data
     teacher: Contender
     contenders: tuple[Contender, ...]
+    probes: tuple[Probe, ...] = ()
+    harness: Harness = Harness()
+    home: str = ""
 
     def rows(self) -> tuple[Contender, ...]:
         """The teacher first, if there is one, then the contenders: everything that is measured."""
@@ -159,54 +115,6 @@ class Compare:
     base: str = ""
     unlike: str = "apart"
     pareto: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """How a model is called when it is measured: `batch` rows at a time, of `length` tokens (0: as the data are)."""
-
-    batch: int = 1
-    length: int = 0
-
-    @property
-    def name(self) -> str:
-        """What rows of scores call it: "batch=32", "length=64", "batch*length=32 & 64"; "" for one row of full length."""
-        given = {"batch": self.batch if self.batch != 1 else 0, "length": self.length}
-        said = {part: value for part, value in given.items() if value}
-        return f"{'*'.join(said)}={' & '.join(map(str, said.values()))}" if said else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """How times and memory are taken. One row of full length at a time is always measured; every combination with `batches`
-    (rows a call) and `lengths` (tokens a row, where the data are tokens) comes beside it.
-
-    pairs: block pairs of a comparison with the teacher; seconds: how long one comparison may take, so that slow models get
-    fewer pairs. What is measured already stays, whatever is added.
-    """
-
-    batches: tuple[int, ...] = ()
-    lengths: tuple[int, ...] = ()
-    pairs: int = 60
-    seconds: float = 12.0
-
-    def scenarios(self, kind: str) -> tuple[Scenario, ...]:
-        """All of them for data of a kind, the single stream first."""
-        lengths = (0, *self.lengths) if kind in ("tokens", "") else (0,)
-        return tuple(Scenario(batch, length) for length in lengths for batch in (1, *self.batches))
-
-
-def labelled(uses: Sequence[Use]) -> dict[str, Use]:
-    """Uses by the name that tells them apart: the plugin's own; where several are of one plugin, with the parameters in which
-    they differ, `ssh{host=pi}`. Equal uses are one.
-    """
-    held: dict[str, Use] = {}
-    for use in uses:
-        alike = [dict(other.params) for other in uses if other.name == use.name]
-        differing = [key for key, value in use.params.items() if any(other.get(key) != value for other in alike)]
-        said = ",".join(f"{key}={use.params[key]}" for key in differing)
-        held[f"{use.name}{{{said}}}" if said else use.name] = use
-    return held
 
 
 @dataclass(frozen=True, slots=True)

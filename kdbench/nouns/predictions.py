@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
-KINDS = ("decisions", "probabilities", "logits", "values")
-"""What `logits` of predictions hold, least first; "values" (a regression) stands apart from the three others."""
+KINDS = (("decisions", "probabilities", "logits"), ("values",), ("tokens", "texts"), ("vectors",))
+"""What predictions hold: families that have nothing in common, and in each the kinds from the one that tells least."""
+
+
+INPUTS = "inputs"
+"""What a metric reads that is about the examples themselves, whatever was asked."""
+HARNESS = "harness"
+"""What a metric reads that is about lm-eval's own values of each document, whatever was asked."""
+
+
+def lacks(kind: str, reads: str) -> str:
+    """Why predictions of a kind cannot serve a metric that reads another; "" if they can."""
+    if reads in (INPUTS, HARNESS):
+        return ""
+    family = next(one for one in KINDS if kind in one)
+    if reads not in family:
+        return f"it reads {reads}; these predictions are {kind}"
+    return f"it reads {reads}; these predictions hold only {kind}" if family.index(kind) < family.index(reads) else ""
 
 
 @dataclass(frozen=True)
@@ -21,7 +38,9 @@ class Predictions:
     the first of the largest where several are. classes: names; positive: the class that is a decision in favour, if any.
     kind: what is known. "logits": as the network gave them; "probabilities": `logits` are their logarithms, known up to a
     constant per example; "decisions": only `pred` is known; "values": a regression, `logits` (n, 1) are the predicted and
-    `label` the true numbers, float (n,).
+    `label` the true numbers, float (n,); "tokens": what was said of the tokens of each row, summed in `columns`, and "texts":
+    that, and the text that the model itself wrote (both without logits); "vectors": `logits` (n, d) are embeddings.
+    columns: further arrays (n, ...) by name (see docs/predictions.md).
 
     The properties are computed once, in float64, and kept: metrics share them. Do not write into them.
     """
@@ -33,6 +52,7 @@ class Predictions:
     classes: tuple[str, ...] = ()
     positive: int | None = None
     kind: str = "logits"
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def log_probability(self) -> np.ndarray:
@@ -77,7 +97,8 @@ class Predictions:
 
     def take(self, rows: np.ndarray | slice) -> Predictions:
         """Some rows, in that order. What was computed for all is not computed again (except orders)."""
-        part = replace(self, **{name: getattr(self, name)[rows] for name in ("ids", "label", "logits", "pred")})
+        columns = {name: value[rows] for name, value in self.columns.items()}
+        part = replace(self, columns=columns, **{name: getattr(self, name)[rows] for name in ("ids", "label", "logits", "pred")})
         for name in ("log_probability", "probability", "confidence", "correct"):
             if name in self.__dict__:
                 part.__dict__[name] = self.__dict__[name][rows]
