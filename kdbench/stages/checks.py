@@ -11,11 +11,18 @@ import numpy as np
 
 from kdbench.nouns import Refusal, Samples
 from kdbench.registry import nearest
+from kdbench.stages import sound
 from kdbench.stages.samples import INPUTS, SPLITS, Rows
 
 MISSING = "(missing)"
 MOST_GROUPS = 50
 MOST_NUMERIC_GROUPS = 20
+MOST_TEXT = 20_000_000
+ANSWERS = ("class", "next", "text", "vector")
+WANTED: Mapping[str, tuple[str, int]] = {
+    "image": ("u1", 4), "numeric": ("f4", 2), "categorical": ("U", 2), "tokens": ("i8", 2), "text": ("O", 2), "audio": ("i2", 2),
+}  # fmt: skip
+"""The type and the number of dimensions of each input."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -41,25 +48,64 @@ def check(samples: Samples, groups: Sequence[str]) -> Checked:
     if cluster is not None and (cluster == "").any():
         raise Refusal(f"data: row {int((cluster == '').argmax()) + 1}: the cluster is empty; every row needs one")
     x = {name: np.ascontiguousarray(samples.x[name]) for name in INPUTS[samples.kind]}
-    rows = Rows(x, samples.y.astype(np.int64), samples.ids, columns, cluster)
+    more = {} if samples.target is None else {"target": _target(samples, n)}
+    rows = Rows(x, samples.y.astype(np.int64), samples.ids, columns, cluster, more)
     return Checked(rows, _split(samples.split, n), (*samples.notes, *notes))
 
 
 def _inputs(samples: Samples, n: int) -> None:
     if samples.kind not in INPUTS:
         raise Refusal(f"data: kind {samples.kind!r}{nearest(samples.kind, tuple(INPUTS))}")
-    wanted = {"image": ("u1", 4), "numeric": ("f4", 2), "categorical": ("U", 2), "tokens": ("i8", 2)}
+    if samples.answer not in ANSWERS:
+        raise Refusal(f"data: answer {samples.answer!r}{nearest(samples.answer, ANSWERS)}")
     for name in INPUTS[samples.kind]:
         if name not in samples.x:
             raise Refusal(f"data: a {samples.kind} set must give the input {name!r} (has: {', '.join(samples.x) or 'none'})")
-        value, (kind, dimensions) = samples.x[name], wanted[name]
-        text = value.dtype.kind == "U" and kind == "U"
+        value, (kind, dimensions) = samples.x[name], WANTED[name]
+        text = value.dtype.kind == kind and kind in "UO"
         if value.ndim != dimensions or not (text or value.dtype.str[1:] == kind):
             raise Refusal(f"data: input {name!r} is {value.dtype} {value.shape}; {dimensions} dimensions of type {kind} expected")
         if len(value) != n:
             raise Refusal(f"data: input {name!r} has {len(value)} rows for {n} labels")
+    _of_kind(samples)
+
+
+def _of_kind(samples: Samples) -> None:
     if samples.kind == "table":
         _table(samples)
+    if samples.kind == "audio":
+        sound.check(samples)
+    if samples.kind == "text":
+        _sound(samples.x["text"], samples.ids, "text")
+        if samples.x["text"].shape[1] not in (1, 2):
+            raise Refusal(f"data: texts {samples.x['text'].shape}; one text a row, or two")
+
+
+def _sound(value: np.ndarray, ids: np.ndarray, what: str) -> None:
+    """Every element is a text that UTF-8 can hold."""
+    for i, row in enumerate(value.tolist()):
+        for text in row if isinstance(row, list) else (row,):
+            if not isinstance(text, str):
+                raise Refusal(f"data: row {i + 1}: {what} is {type(text).__name__}, not str")
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise Refusal(f"data: row {i + 1} ({str(ids[i])[:40]!r}): {what}: half a character at {error.start}") from None
+            if len(text) > MOST_TEXT:
+                raise Refusal(f"data: row {i + 1} ({str(ids[i])[:40]!r}): {what} of {len(text)} characters; at most {MOST_TEXT}")
+
+
+def _target(samples: Samples, n: int) -> np.ndarray:
+    """References of an answer in text, or the similarity of pairs."""
+    value = np.asarray(samples.target)
+    if value.shape != (n,):
+        raise Refusal(f"data: target {value.shape}; ({n},) expected")
+    if samples.answer == "text":
+        _sound(value, samples.ids, "target")
+        return value
+    if samples.answer != "vector" or value.dtype.kind != "f" or not np.isfinite(value).all():
+        raise Refusal(f"data: a target for the answer {samples.answer!r} ({value.dtype}); texts, or finite similarities of pairs")
+    return value.astype(np.float64)
 
 
 def _table(samples: Samples) -> None:
@@ -79,6 +125,10 @@ def _labels(samples: Samples, n: int) -> None:
     y, classes = samples.y, samples.classes
     if y.ndim != 1 or y.dtype.kind not in "iu":
         raise Refusal(f"data: labels are {y.dtype} {y.shape}; whole numbers (n,) expected")
+    if samples.answer != "class":
+        if ((y < -1) | (y >= max(len(classes), 1))).any():
+            raise Refusal(f"data: labels from {y.min()} to {y.max()} for {len(classes)} classes (-1 for none)")
+        return
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise Refusal(f"data: classes {list(classes)[:5]}: at least two different classes are needed to compare models")
     wrong = np.flatnonzero((y < 0) | (y >= len(classes)))

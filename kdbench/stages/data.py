@@ -8,23 +8,26 @@ What a reader of the results should know about the data, but what is no reason t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kdbench.nouns import Job, Refusal, Samples
 from kdbench.registry import nearest
-from kdbench.stages import Place
+from kdbench.stages import Place, sound
 from kdbench.stages.checks import Checked, check
 from kdbench.stages.leaks import ceiling, coarse, near_copies, same_inputs, settle
 from kdbench.stages.prepare import Prepared, fit
-from kdbench.stages.samples import SPLITS, Rows, write
+from kdbench.stages.samples import SPLITS, write
 from kdbench.stages.splits import LEFT_OUT, TEST, TRAIN, assign, limit
 from kdbench.store import Draft, Entry
 
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
-    """spec: dataset {name, params}, limit {split: rows}, validation (share of train), groups, allow_leak, seed."""
+    """spec: dataset {name, params}, limit {split: rows}, validation (share of train), groups, allow_leak, seed, and role: "home"
+    where models train on it; "ood" and "probe" where they only meet its test rows, which of a probe without splits are all.
+    """
     del inputs
     spec: Mapping[str, Any] = job.spec
     use = spec["dataset"]
@@ -35,16 +38,25 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     checked = check(samples, spec.get("groups", ()))
     same = same_inputs(checked.rows.x)
     split, notes = _split(checked, samples, same, spec)
-    notes += _classes(checked.rows.y, split, samples.classes) + ceiling(split, same, checked.rows.y)
-    ready = fit(samples.kind, checked.rows.x, split == TRAIN, samples.columns)
+    if samples.answer == "class":
+        if spec["role"] == "home":
+            notes += _classes(checked.rows.y, split, samples.classes)
+        notes += ceiling(split, same, checked.rows.y)
+    train = split == TRAIN
+    seen = train if train.any() else split == TEST
+    if samples.kind == "audio":
+        ready = sound.fit(samples, checked.rows.x["audio"], seen)
+    else:
+        ready = fit(samples.kind, checked.rows.x, seen, samples.columns)
     if samples.kind == "table":
         notes += _tells(ready, checked.rows.y, split == TRAIN, samples.columns)
         if not samples.alike:
             notes += near_copies(split, checked.rows.x, same, np.asarray(ready.prepare["numeric"]["std"]))  # type: ignore[index, call-overload]
     kept = split != LEFT_OUT
-    rows = Rows(ready.x, checked.rows.y, checked.rows.ids, checked.rows.groups, checked.rows.cluster).take(kept)
+    rows = replace(checked.rows, x=ready.x).take(kept)
     meta = {
         "kind": samples.kind,
+        "answer": samples.answer,
         "classes": samples.classes,
         "positive": None if samples.positive is None else samples.classes.index(samples.positive),
         "columns": {name: list(samples.columns.get(name, ())) for name in ("numeric", "categorical")},
@@ -59,7 +71,14 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
 
 def _split(checked: Checked, samples: Samples, same: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.ndarray, list[str]]:
     """Codes (n,) of the split, -1 for rows left out, and notes. Where kdbench splits, copies stay on one side."""
-    rows, seed, notes = checked.rows, int(spec.get("seed", 0)), []
+    rows, seed = checked.rows, int(spec.get("seed", 0))
+    notes: list[str] = []
+    most = dict(spec.get("limit", {}))
+    if spec["role"] != "home" and (checked.split is not None or spec["role"] == "probe"):
+        test = np.ones(len(rows.y), bool) if checked.split is None else checked.split == "test"
+        if not test.any():
+            raise Refusal("data: no test rows; only those are asked of models that were trained elsewhere")
+        return limit(np.where(test, TEST, LEFT_OUT), rows.y, rows.ids, rows.cluster, most, seed), notes
     cluster, alike = rows.cluster, samples.alike or coarse(samples.kind, same)
     copies = len(rows.y) - len(np.unique(same))
     if checked.split is None and cluster is None and copies and not alike:
@@ -68,7 +87,6 @@ def _split(checked: Checked, samples: Samples, same: np.ndarray, spec: Mapping[s
     validation = float(spec.get("validation", 0))
     split = assign(rows.y, rows.ids, cluster, checked.split, validation, seed)
     split, leaks = settle(split, same, rows.ids, alike, int(spec.get("allow_leak", 0)))
-    most = dict(spec.get("limit", {}))
     if "train" in most and "validation" not in most and (checked.split is None or not (checked.split == "validation").any()):
         most["validation"] = max(len(samples.classes), round(most["train"] * validation / (1 - validation)))
     unknown = [name for name in most if name not in SPLITS]

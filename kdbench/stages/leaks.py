@@ -10,11 +10,11 @@ input stands for 20 rows or more on average is coarse, whatever its plugin says.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from kdbench.nouns import Refusal
+from kdbench.nouns import Refusal, canonical
 from kdbench.stages.splits import LEFT_OUT, TEST
 
 REMOVED_SHARE = 0.005
@@ -24,10 +24,17 @@ COARSE = 20
 
 def same_inputs(x: Mapping[str, np.ndarray]) -> np.ndarray:
     """Codes (n,): equal where all inputs of two rows have equal bytes (by a 128-bit hash)."""
-    arrays = [np.ascontiguousarray(v).reshape(len(v), -1) for v in x.values() if v.shape[1]]
-    parts = [a.view(np.uint8).reshape(len(a), -1) for a in arrays]
-    hashes = [hashlib.blake2b(b"".join(p[i].tobytes() for p in parts), digest_size=16).hexdigest() for i in range(len(parts[0]))]
+    parts = [_bytes(v) for v in x.values() if v.shape[1]]
+    hashes = [hashlib.blake2b(b"".join(row), digest_size=16).hexdigest() for row in zip(*parts, strict=True)]
     return np.unique(np.array(hashes), return_inverse=True)[1]
+
+
+def _bytes(value: np.ndarray) -> Iterator[bytes]:
+    """The bytes of each row; of texts with their lengths, so that no two ways to cut a pair look the same."""
+    if value.dtype == object:
+        return (canonical(row).encode() for row in value.tolist())
+    flat = np.ascontiguousarray(value).reshape(len(value), -1)
+    return (row.tobytes() for row in flat.view(np.uint8).reshape(len(flat), -1))
 
 
 def coarse(kind: str, same: np.ndarray) -> bool:

@@ -9,12 +9,14 @@ import numpy as np
 
 from kdbench.nouns import Job, Refusal
 from kdbench.registry import nearest
-from kdbench.stages import Place
+from kdbench.stages import Place, sound
 from kdbench.stages.samples import SPLITS, Rows, raw, write
 from kdbench.store import Draft, Entry
 
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of R, G and B in a grey value: ITU-R BT.601, as in most image libraries."""
+KEPT = ("kind", "answer", "classes", "positive", "columns", "levels", "prepare", "padding", "rate")
+"""What stays as the task's own data have it."""
 
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
@@ -30,17 +32,32 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     if here["kind"] != there["kind"]:
         raise Refusal(f"ood: {there['kind']} data cannot lie outside {here['kind']} data; choose a dataset of the same kind")
     rows = raw(other, "test")
+    n = len(rows.y)
+    kept = {k: here[k] for k in KEPT if k in here}
+    meta = {**kept, "licence": there["licence"], "source": there["source"], "notes": [*there["notes"], *_said(here, there)]}
+    rows = Rows(brought(rows.x, here, there), np.full(n, -1, np.int64), rows.ids, {}, rows.cluster)
+    write(draft, rows, np.full(n, SPLITS.index("test")), meta)
+
+
+def brought(x: Mapping[str, np.ndarray], here: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Raw inputs of a dataset `there` as a model for `here` takes them (meta.json of both). Raises Refusal where it cannot."""
     if here["kind"] == "image":
         channels, height, width = here["inputs"]["image"]["shape"]
-        x = {"image": resized(_channels(rows.x["image"], channels), height, width)}
-    elif here["kind"] == "table":
-        x = _columns(rows.x, here, there)
-    else:
-        x = _tokens(rows.x, here)
-    n = len(rows.y)
-    kept = {k: here[k] for k in ("kind", "classes", "positive", "columns", "levels", "prepare")}
-    meta = {**kept, "licence": there["licence"], "source": there["source"], "notes": list(there["notes"])}
-    write(draft, Rows(x, np.full(n, -1, np.int64), rows.ids, {}, rows.cluster), np.full(n, SPLITS.index("test")), meta)
+        return {"image": resized(_channels(x["image"], channels), height, width)}
+    if here["kind"] == "table":
+        return _columns(x, here, there)
+    if here["kind"] == "audio":
+        front = here["prepare"]["audio"]
+        return {"audio": sound.outside(x["audio"], there["prepare"]["audio"], here["inputs"]["audio"]["shape"][0], front)}
+    return _alike(x, here)
+
+
+def _said(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """What was done to bring the rows here, where that is more than another size of a picture."""
+    if here["kind"] != "audio":
+        return []
+    width, other = (meta["inputs"]["audio"]["shape"][0] for meta in (here, there))
+    return [sound.said(there["prepare"]["audio"], other, here["prepare"]["audio"], width)]
 
 
 def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -93,7 +110,10 @@ def _place(name: str, names: Sequence[str], kind: str) -> int:
     return list(names).index(name)
 
 
-def _tokens(x: Mapping[str, np.ndarray], here: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    if list(x["tokens"].shape[1:]) != list(here["inputs"]["tokens"]["shape"]):
-        raise Refusal(f"ood: token rows of length {x['tokens'].shape[1]}; {here['inputs']['tokens']['shape'][0]} expected")
+def _alike(x: Mapping[str, np.ndarray], here: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Texts and tokens have no other form: rows of another width are refused."""
+    for name, value in x.items():
+        wanted = here["inputs"][name]["shape"]
+        if list(value.shape[1:]) != list(wanted):
+            raise Refusal(f"ood: {name} rows of {value.shape[1]}; rows of {wanted[0]} expected")
     return dict(x)

@@ -1,7 +1,8 @@
 """The test rows of a task, shifted by a plugin, stored like any other rows.
 
 Images reach the plugin as float32 in 0..1 and are stored back as uint8 (rounded), as a camera or a file would. Tables reach it
-standardised, so that a severity means the same for every column, and are stored back in their own units.
+standardised, so that a severity means the same for every column, and are stored back in their own units. Sound reaches it as
+float32 in -1..1 and is stored back as int16, rounded, what is too loud clipped.
 
 The random stream depends on the shift and on the data, not on the contender: all meet the same shifted inputs. It does not
 depend on the severity either: the same noise grows, so that a curve over severities shows the severity and not the draw.
@@ -18,7 +19,7 @@ import numpy as np
 
 from kdbench.nouns import Job, Refusal, canonical
 from kdbench.signature import Description
-from kdbench.stages import Place
+from kdbench.stages import Place, sound
 from kdbench.stages.samples import SPLITS, Rows, raw, ready, write
 from kdbench.store import Draft, Entry
 
@@ -55,12 +56,16 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
 def _to_plugin(rows: Rows, meta: Mapping[str, Any]) -> Any:
     if meta["kind"] == "image":
         return rows.x["image"].astype(np.float32) / np.float32(255)
+    if meta["kind"] == "text":
+        return rows.x["text"].copy()
+    if meta["kind"] == "audio":
+        return sound.to_plugin(rows.x["audio"])
     return {name: ready(name, value, meta["prepare"]) for name, value in rows.x.items()}
 
 
 def _from_plugin(shifted: Any, rows: Rows, meta: Mapping[str, Any], plugin: Description) -> dict[str, np.ndarray]:
     """Raw inputs again. Raises Refusal for what no model can be given: other shapes, NaN, codes that do not exist."""
-    parts: Mapping[str, np.ndarray] = {"image": shifted} if meta["kind"] == "image" else shifted
+    parts: Mapping[str, np.ndarray] = {meta["kind"]: shifted} if meta["kind"] in ("image", "text", "audio") else shifted
     out = {}
     for name, before in rows.x.items():
         value = np.asarray(parts[name])
@@ -75,6 +80,10 @@ def _from_plugin(shifted: Any, rows: Rows, meta: Mapping[str, Any], plugin: Desc
 def _raw(name: str, value: np.ndarray, meta: Mapping[str, Any]) -> np.ndarray:
     if name == "image":
         return np.asarray(np.rint(np.clip(value, 0, 1) * 255), np.uint8)
+    if name == "text":
+        return value
+    if name == "audio":
+        return sound.to_stored(value)
     if name == "numeric":
         mean, std = (np.asarray(meta["prepare"]["numeric"][k], np.float64) for k in ("mean", "std"))
         return np.asarray(value * std + mean, np.float32)

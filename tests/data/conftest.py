@@ -37,7 +37,7 @@ class Kitchen:
     def data(self, name: str | Samples, params: Mapping | None = None, **spec) -> Entry:
         planted = name if isinstance(name, Samples) else None
         use = {"name": "planted" if planted else name, "params": dict(params or {})}
-        spec = {"dataset": use, "limit": {}, "validation": 0.15, "groups": [], "allow_leak": 0, "seed": 0, **spec}
+        spec = {"dataset": use, "limit": {}, "validation": 0.15, "groups": [], "allow_leak": 0, "seed": 0, "role": "home", **spec}
         return self._run(data, Job("data", spec), {}, planted)
 
     def shift(self, entry: Entry, name: str, severity: int, **params) -> Entry:

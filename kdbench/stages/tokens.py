@@ -1,0 +1,146 @@
+"""Stage `tokens`: the texts of an entry as a tokenizer writes them, rows of one width, with what a model is to answer beside
+them.
+
+What is asked decides the form of a row: a text or a pair with the special tokens around it (a class, a vector); windows of a
+document, each token of which is asked for once (the next token); or a source, and the tokens of its reference (a text).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kdbench.nouns import ALTERNATIVE, Job, Refusal
+from kdbench.stages import Place
+from kdbench.stages.samples import SPLITS, Rows, raw, write
+from kdbench.stages.tokenizing import TOKENIZER, Tokenizer, open_tokenizer
+from kdbench.stages.windows import IGNORED, packed, windowed
+from kdbench.store import Draft, Entry
+
+LAYOUTS = ("pair", "prompt")
+WORTH_A_WORD = 0.01
+"""A note is due where more than this share of the test rows is cut off."""
+
+
+def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
+    """spec: length (tokens a row at most), layout ("pair" or "prompt", for answers in text). Reads `data` (kind text, or audio
+    with references) and `tokenizer`; writes the same examples as tokens int64 (n, length), filled up on the right.
+
+    Beside them: `truncated` bool (n,), `bytes` int64 (n,) of the tokens that are asked for, `target` as it was; meta says the
+    size of the vocabulary (levels), the special tokens and the tokenizer's fingerprint.
+    """
+    del place
+    spec: Mapping[str, Any] = job.spec
+    length, layout = int(spec["length"]), str(spec["layout"])
+    meta = inputs["data"].json("meta.json")
+    tokenizer = open_tokenizer(inputs["tokenizer"].bytes(TOKENIZER))
+    parts, codes = [], []
+    for code, name in enumerate(SPLITS):
+        rows = raw(inputs["data"], name)
+        if len(rows.y):
+            parts.append(_tokens(rows, meta, tokenizer, (length, layout, name)))
+            codes.append(np.full(len(parts[-1].y), code))
+    if not parts:
+        raise Refusal("tokens: the data have no rows")
+    rows, split = together(parts), np.concatenate(codes)
+    said = {"bos": tokenizer.bos, "eos": tokenizer.eos, "pad": tokenizer.padding, "unk": tokenizer.unknown}
+    more = {
+        "kind": "tokens" if meta["kind"] == "text" else meta["kind"],
+        "levels": [tokenizer.size],
+        "padding": tokenizer.padding,
+        "tokenizer": tokenizer.fingerprint,
+        "special": said,
+        "layout": layout,
+        "notes": [*meta["notes"], *_lost(rows.more["truncated"][split == 2], length)],
+    }
+    write(draft, rows, split, {**meta, **more})
+
+
+def _tokens(rows: Rows, meta: Mapping[str, Any], tokenizer: Tokenizer, form: tuple[int, str, str]) -> Rows:
+    length, layout, split = form
+    answer = meta["answer"]
+    if answer == "next":
+        return packed(rows, tokenizer, length) if split == "train" else windowed(rows, tokenizer, length)
+    if answer == "text":
+        return _answered(rows, tokenizer, length, layout)
+    texts = rows.x["text"]
+    if answer == "vector" and texts.shape[1] == 2:
+        (one, lost), (other, more) = (tokenizer.cut(texts[:, j].tolist(), length) for j in (0, 1))
+        beside = {"other": filled(other, length, tokenizer.padding), "truncated": np.array(lost) | np.array(more)}
+        return replace(rows, x={"tokens": filled(one, length, tokenizer.padding)}, more={**rows.more, **beside})
+    given = texts[:, 0].tolist() if texts.shape[1] == 1 else [tuple(row) for row in texts.tolist()]
+    ids, lost = tokenizer.cut(given, length)
+    tokens = filled(ids, length, tokenizer.padding)
+    return replace(rows, x={"tokens": tokens}, more={**rows.more, "truncated": np.array(lost, bool)})
+
+
+def _answered(rows: Rows, tokenizer: Tokenizer, length: int, layout: str) -> Rows:
+    """A source and its reference. "pair": two rows of tokens, the second one after the decoder's first token; "prompt": one
+    row, in which the reference follows the source. A prompt that is too long loses its beginning, a reference its end.
+    """
+    if "target" not in rows.more:
+        raise Refusal("tokens: the data have no reference texts, which the answer 'text' needs")
+    target = tokenizer.spans([text.partition(ALTERNATIVE)[0] for text in rows.more["target"].tolist()])
+    ends = [] if tokenizer.eos is None else [tokenizer.eos]
+    start = tokenizer.padding if tokenizer.bos is None else tokenizer.bos
+    size = np.array([sum(spans) for _, spans in target])
+    if layout == "prompt":
+        tokens, y, lost = _prompts(rows, tokenizer, [ids + ends for ids, _ in target], (start, length))
+        return replace(rows, x={"tokens": tokens}, y=y, more={**rows.more, "bytes": size, "truncated": lost})
+    prefix = [[start, *ids][:length] for ids, _ in target]
+    wanted = [[*ids, *ends][:length] for ids, _ in target]
+    lost = np.array([len(ids) + len(ends) > length for ids, _ in target], bool)
+    x = dict(rows.x)
+    if "text" in x:
+        sources, short = tokenizer.cut(x.pop("text")[:, 0].tolist(), length)
+        x["tokens"], lost = filled(sources, length, tokenizer.padding), lost | np.array(short, bool)
+    x["prefix"] = filled(prefix, length, tokenizer.padding)
+    return replace(rows, x=x, y=filled(wanted, length, IGNORED), more={**rows.more, "bytes": size, "truncated": lost})
+
+
+def _prompts(
+    rows: Rows, tokenizer: Tokenizer, targets: Sequence[Sequence[int]], form: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    start, length = form
+    if "text" not in rows.x:
+        raise Refusal("tokens: only texts can stand before an answer in one row; choose an encoder-decoder model")
+    tokens, wanted, lost = [], [], []
+    for ids, target in zip(tokenizer.plain(rows.x["text"][:, 0].tolist()), targets, strict=True):
+        answer = list(target[: length - 1])
+        prompt = [start, *ids]
+        kept = prompt[max(0, len(prompt) + len(answer) - 1 - length) :]
+        row = [*kept, *answer]
+        tokens.append(row[:-1])
+        wanted.append([IGNORED] * (len(kept) - 1) + answer)
+        lost.append(len(kept) < len(prompt) or len(answer) < len(target))
+    return filled(tokens, length, tokenizer.padding), filled(wanted, length, IGNORED), np.array(lost, bool)
+
+
+def filled(rows: Sequence[Sequence[int]], length: int, filling: int) -> np.ndarray:
+    """int64 (n, length): each row, filled up on the right."""
+    made = np.full((len(rows), length), filling, np.int64)
+    for place, row in zip(made, rows, strict=True):
+        place[: len(row)] = row
+    return made
+
+
+def together(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts, in their order. Group columns that a part does not have are empty in its rows."""
+
+    def join(values: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate(list(values))
+
+    columns = dict.fromkeys(name for part in parts for name in part.groups)
+    groups = {c: join([p.groups.get(c, np.full(len(p.y), "", "U1")) for p in parts]) for c in columns}
+    cluster = None if parts[0].cluster is None else join([p.cluster for p in parts if p.cluster is not None])
+    x = {name: join([p.x[name] for p in parts]) for name in parts[0].x}
+    more = {name: join([p.more[name] for p in parts]) for name in parts[0].more}
+    return Rows(x, join([p.y for p in parts]), join([p.ids for p in parts]), groups, cluster, more)
+
+
+def _lost(truncated: np.ndarray, length: int) -> list[str]:
+    share = float(truncated.mean()) if len(truncated) else 0.0
+    return [f"{share:.1%} of the test rows are cut off at {length} tokens"] if share > WORTH_A_WORD else []

@@ -1,0 +1,196 @@
+"""Texts on their way to a model: stored as they are, turned into tokens by one tokenizer, cut, packed and windowed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tokenizers
+
+from kdbench.nouns import Job, Refusal, Samples
+from kdbench.stages import Place, probe, samples, texts, tokenizer, tokens
+from kdbench.stages.windows import IGNORED
+
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "the", "dog", "ran", "after", "it", "naïve", "東京", "🙂", "x"]
+
+
+def column(values):
+    return np.array([[v] if isinstance(v, str) else list(v) for v in values], dtype=object).reshape(len(values), -1)
+
+
+def made(n=60, **fields):
+    """Texts of 3 to 12 words, all different."""
+    rng = np.random.default_rng(0)
+    said = [" ".join(rng.choice(WORDS, rng.integers(3, 13))) + f" {i}" for i in range(n)]
+    given = {
+        "kind": "text",
+        "x": {"text": column(said)},
+        "y": np.arange(n) % 2,
+        "ids": np.array([f"t{i}" for i in range(n)]),
+        "classes": ("negative", "positive"),
+        "licence": "none",
+        "source": "made in the test",
+    }
+    return Samples(**{**given, **fields})
+
+
+@pytest.fixture
+def kitchen(kitchen):
+    def run(stage, name, spec, inputs):
+        job = Job(name, spec, {role: entry.key for role, entry in inputs.items()})
+        kitchen.store.drop(job.key)
+        with kitchen.store.write(job) as draft:
+            stage.run(job, inputs, draft, Place(kitchen.plugins, kitchen.store, None))
+        return kitchen.store.open(job.key)
+
+    kitchen.tokenizer = lambda data, name, **params: run(
+        tokenizer, "tokenizer", {"tokenizer": {"name": name, "params": params}}, {"data": data}
+    )
+    kitchen.tokens = lambda data, by, length=16, layout="pair": run(
+        tokens, "tokens", {"length": length, "layout": layout}, {"data": data, "tokenizer": by}
+    )
+    kitchen.probe = lambda data, other, **labels: run(probe, "probe", {"labels": labels}, {"data": data, "other": other})
+    return kitchen
+
+
+def test_texts_come_back_byte_for_byte(kitchen):
+    odd = ["", "\x00\x07", "a\r\nb", "🙂" * 500, "é" + "e\u0301", "\u202etxt", "x" * 50_000, "NA", "None", " "]
+    given = made(60)
+    text = given.x["text"].copy()
+    text[: len(odd), 0] = odd
+    entry = kitchen.data(dataclasses.replace(given, x={"text": text}))
+    held = {
+        i: t
+        for split in samples.SPLITS
+        for i, t in zip(*(lambda r: (r.ids, r.x["text"][:, 0]))(samples.raw(entry, split)), strict=True)
+    }
+    assert [held[i] for i in given.ids] == text[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [(3, "not str"), ("a\ud800b", "half a character"), (None, "not str")],
+)
+def test_what_is_no_text_is_refused_with_its_row(kitchen, wrong, words):
+    given = made(40)
+    given.x["text"][7, 0] = wrong
+    with pytest.raises(Refusal, match=f"row 8.*{words}"):
+        kitchen.data(given)
+
+
+def test_a_tokenizer_learns_from_training_texts_alone(kitchen):
+    given = made(60, split=np.repeat(["train", "test"], [40, 20]))
+    first = kitchen.tokenizer(kitchen.data(given), "wordpiece", vocabulary=300)
+    text = given.x["text"].copy()
+    text[40:, 0] = [f"zebra quagga {i}" for i in range(20)]
+    other = kitchen.tokenizer(kitchen.data(dataclasses.replace(given, x={"text": text})), "wordpiece", vocabulary=300)
+    assert first.bytes("tokenizer.json") == other.bytes("tokenizer.json")
+
+
+def test_rows_are_what_the_tokenizers_library_gives(kitchen):
+    data = kitchen.data(made())
+    by = kitchen.tokenizer(data, "wordpiece", vocabulary=400)
+    entry = kitchen.tokens(data, by, length=10)
+    judge = tokenizers.Tokenizer.from_str(by.bytes("tokenizer.json").decode())
+    judge.no_padding()
+    judge.no_truncation()
+    rows, source = samples.read(entry, "test"), samples.raw(data, "test")
+    shape = samples.shape(entry)
+    assert (shape.kind, shape.inputs, shape.classes, shape.answer) == ("tokens", {"tokens": (10,)}, 2, "class")
+    assert shape.levels == (judge.get_vocab_size(),)
+    for row, text, lost in zip(rows.x["tokens"], source.x["text"][:, 0], rows.more["truncated"], strict=True):
+        whole = judge.encode(text).ids
+        assert lost == (len(whole) > 10)
+        kept = row[row != shape.padding].tolist()
+        assert kept == (whole if len(whole) <= 10 else [*whole[:9], whole[-1]])
+    assert entry.json("meta.json")["notes"][-1].endswith("of the test rows are cut off at 10 tokens")
+
+
+def test_pairs_share_a_row_with_a_separator_between(kitchen):
+    given = made()
+    pairs = np.concatenate([given.x["text"], given.x["text"][::-1]], axis=1)
+    data = kitchen.data(dataclasses.replace(given, x={"text": pairs}))
+    by = kitchen.tokenizer(data, "wordpiece", vocabulary=400)
+    judge = tokenizers.Tokenizer.from_str(by.bytes("tokenizer.json").decode())
+    judge.no_padding()
+    rows, source = samples.read(kitchen.tokens(data, by, length=64), "test"), samples.raw(data, "test")
+    for row, (a, b) in zip(rows.x["tokens"], source.x["text"].tolist(), strict=True):
+        whole = judge.encode(a, b).ids
+        assert row[: len(whole)].tolist() == whole
+
+
+def documents(**fields):
+    n = 40
+    rng = np.random.default_rng(1)
+    said = [" ".join(rng.choice(WORDS, rng.integers(1, 120))) for _ in range(n)]
+    groups = {"genre": np.array(["a", "b"])[np.arange(n) % 2]}
+    return made(n, x={"text": column(said)}, y=np.full(n, -1), classes=(), answer="next", groups=groups, **fields)
+
+
+@pytest.mark.parametrize("name", ["bpe", "byte", "words", "wordpiece"])
+def test_every_token_of_a_document_is_asked_for_once(kitchen, name):
+    data = kitchen.data(documents())
+    by = kitchen.tokenizer(data, name)
+    rows, source = samples.read(kitchen.tokens(data, by, length=16), "test"), samples.raw(data, "test")
+    judge = tokenizers.Tokenizer.from_str(by.bytes("tokenizer.json").decode())
+    judge.no_padding()
+    for which, text in zip(source.ids, source.x["text"][:, 0], strict=True):
+        windows = np.flatnonzero(rows.more["document"] == which)
+        asked = np.concatenate([rows.y[i][rows.y[i] != IGNORED] for i in windows])
+        assert asked.tolist() == judge.encode(text, add_special_tokens=False).ids
+        assert rows.more["bytes"][windows].sum() == len(text.encode())
+        seen = np.concatenate([rows.x["tokens"][i][rows.y[i] != IGNORED] for i in windows])
+        assert seen[1:].tolist() == asked[:-1].tolist()  # each token is asked for after the one before it
+
+
+def test_training_windows_are_packed_without_padding(kitchen):
+    data = kitchen.data(documents())
+    by = kitchen.tokenizer(data, "bpe", vocabulary=300)
+    entry = kitchen.tokens(data, by, length=16)
+    rows, end = samples.read(entry, "train"), entry.json("meta.json")["special"]["eos"]
+    assert (rows.y[:-1] != IGNORED).all()
+    stream = np.concatenate([row[row != IGNORED] for row in rows.y])
+    assert (stream == end).sum() == len(samples.raw(data, "train").y)
+    assert np.concatenate(list(rows.x["tokens"]))[1 : len(stream)].tolist() == stream[:-1].tolist()
+
+
+def test_an_answer_follows_its_prompt_and_only_it_is_asked_for(kitchen):
+    given = made(answer="text", classes=(), y=np.full(60, -1), target=texts.column([f"answer {i} the cat" for i in range(60)]))
+    data = kitchen.data(given)
+    by = kitchen.tokenizer(data, "bpe", vocabulary=400)
+    prompt, pair = kitchen.tokens(data, by, 64, "prompt"), kitchen.tokens(data, by, 64, "pair")
+    assert samples.shape(prompt).inputs == {"tokens": (64,)}
+    assert list(samples.shape(pair).inputs) == ["tokens", "prefix"]
+    one, two = samples.read(prompt, "test"), samples.read(pair, "test")
+    special = prompt.json("meta.json")["special"]
+    for i in range(len(one.y)):
+        asked = one.y[i][one.y[i] != IGNORED].tolist()
+        assert asked == two.y[i][two.y[i] != IGNORED].tolist()
+        assert asked[-1] == special["eos"]
+        assert two.x["prefix"][i][: len(asked)].tolist() == [special["bos"], *asked[:-1]]
+
+
+def test_a_probe_maps_classes_by_name_and_keeps_groups(kitchen):
+    home = kitchen.data(made())
+    n = 30
+    groups = {"who": np.array(["x", "y", "z"])[np.arange(n) % 3]}
+    other = made(n, classes=("Positive", "bad"), groups=groups, ids=np.array([f"o{i}" for i in range(n)]))
+    entry = kitchen.data(other, role="probe")
+    assert entry.json("meta.json")["n"] == {"train": 0, "validation": 0, "test": n}
+    rows = samples.raw(kitchen.probe(home, entry, bad="negative"), "test")
+    assert rows.y.tolist() == [1 if i % 2 == 0 else 0 for i in range(n)]
+    assert rows.groups["who"].tolist() == groups["who"].tolist()
+    with pytest.raises(Refusal, match="its class 'bad' is none of the task's"):
+        kitchen.probe(home, entry)
+    with pytest.raises(Refusal, match="no class 'worse'"):
+        kitchen.probe(home, entry, worse="negative")
+
+
+def test_copies_of_texts_are_leaks_and_a_cut_between_a_pair_counts(kitchen):
+    given = made(60, split=np.repeat(["train", "test"], [30, 30]))
+    given.x["text"][40:50] = given.x["text"][:10]
+    with pytest.raises(Refusal, match="leak: 10 of 30 test rows"):
+        kitchen.data(given)
+    pairs = made(60, split=np.repeat(["train", "test"], [30, 30]))
+    both = np.concatenate([pairs.x["text"], pairs.x["text"]], axis=1)
+    both[0], both[30] = ["ab", "c"], ["a", "bc"]
+    assert kitchen.data(dataclasses.replace(pairs, x={"text": both}))
