@@ -11,6 +11,7 @@ from kdbench import Refusal
 from kdbench.datasets._sheet import Sheet
 
 MISSING = "(missing)"
+SPLITS = ("train", "validation", "test")
 MOST_TEXT_BYTES = 2**30
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 NOT_FINITE = re.compile(r"\s*[+-]?(nan|inf|infinity)\s*", re.IGNORECASE)
@@ -83,6 +84,27 @@ def labels(sheet: Sheet, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     classes = tuple(sorted(found, key=lambda v: (int(v), v))) if whole else tuple(sorted(found))
     index = {label: i for i, label in enumerate(classes)}
     return np.array([index[v] for v in values], np.int64), classes
+
+
+def numbering(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """A note where classes are numbers and not their own index."""
+    if not all(c.isdigit() for c in classes) or classes == tuple(map(str, range(len(classes)))):
+        return ()
+    return (f"labels are numbered in sorted order: {', '.join(f'{c} is class {i}' for i, c in enumerate(classes[:20]))}",)
+
+
+def plain(sheet: Sheet, name: str) -> np.ndarray:
+    """A column as text (n,)."""
+    return np.array(fitting(sheet, name, sheet.column(name, name)))
+
+
+def splits(sheet: Sheet, name: str) -> np.ndarray:
+    """A column that says the split of each row. Raises Refusal for any word but train, validation and test."""
+    values = sheet.column(name, "split")
+    for row, value in enumerate(values, 1):
+        if value not in SPLITS:
+            raise Refusal(f"{sheet.path}: row {row}, column {name!r}: split {value[:40]!r} (allowed: {', '.join(SPLITS)})")
+    return np.array(values)
 
 
 def bands(age: np.ndarray, edges: Sequence[int]) -> np.ndarray:

@@ -22,6 +22,8 @@ MOST_COLUMNS = 10_000
 MOST_CELLS = 20_000_000
 MOST_UNPACKED = 2**30
 MOST_TEXT = 10_000
+LIMIT_OF_CSV = 131_072
+"""Characters of a cell that the module csv reads unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,36 @@ class Sheet:
         return self.columns[name]
 
 
-def read_sheet(root: Path | None, name: str, only: Sequence[str] | None = None) -> Sheet:
-    """A .csv or .parquet file (`only`: these columns of it). Raises Refusal with file, row or line, and column."""
+def read_sheet(root: Path | None, name: str, only: Sequence[str] | None = None, most_text: int = MOST_TEXT) -> Sheet:
+    """A .csv or .parquet file (`only`: these columns of it). Raises Refusal with file, row or line, and column.
+
+    most_text: the most characters of a cell.
+    """
     if not name.endswith((".csv", ".parquet")):
         raise Refusal(f"{name[:200]!r}: only .csv and .parquet files are read as tables")
     path = in_folder(root, name, MOST_BYTES)
-    sheet = read_csv(path) if name.endswith(".csv") else read_parquet(path, only)
+    sheet = read_csv(path, most_text) if name.endswith(".csv") else read_parquet(path, only, most_text)
     if only is None or list(sheet.columns) == list(only):
         return sheet
     return Sheet(path, {wanted: sheet.column(wanted, "expected") for wanted in only})
 
 
-def read_csv(path: Path) -> Sheet:
+def read_csv(path: Path, most_text: int = MOST_TEXT) -> Sheet:
     """A comma-separated file in UTF-8 (with or without BOM), first row the names of the columns, RFC 4180 quotes."""
-    text = _decode(path)
+    text = decode(path, 16 * most_text)
+    before = csv.field_size_limit(max(LIMIT_OF_CSV, 2 * most_text))
+    try:
+        head, rows = _csv_rows(path, text)
+    finally:
+        csv.field_size_limit(before)
+    columns = dict(zip(head, zip(*rows, strict=True), strict=True))
+    for name, column in columns.items():
+        check_text(path, name, column, most_text)
+    return Sheet(path, columns)
+
+
+def _csv_rows(path: Path, text: str) -> tuple[list[str], list[list[str]]]:
+    """The header, and rows of its width."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[list[str]] = []
     start = 1
@@ -81,13 +99,10 @@ def read_csv(path: Path) -> Sheet:
         raise Refusal(f"{path}: the row that starts on line {start + 1}: {why}") from None
     if not rows:
         raise Refusal(f"{path}: a header and no rows")
-    columns = dict(zip(head or [], zip(*rows, strict=True), strict=True))
-    for name, column in columns.items():
-        _check_text(path, name, column)
-    return Sheet(path, columns)
+    return head or [], rows
 
 
-def read_parquet(path: Path, only: Sequence[str] | None = None) -> Sheet:
+def read_parquet(path: Path, only: Sequence[str] | None = None, most_text: int = MOST_TEXT) -> Sheet:
     """A Parquet file of plain columns; sizes are read from its footer before anything is unpacked."""
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - CSV files need no pyarrow
     import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
@@ -97,12 +112,16 @@ def read_parquet(path: Path, only: Sequence[str] | None = None) -> Sheet:
             names = file.schema_arrow.names
             _check_names(path, names)
             _check_size(path, file.metadata)
+        for name in only or ():
+            Sheet(path, dict.fromkeys(names, ())).column(name, "expected")  # refuses, with the nearest of all names
         # text stays a dictionary while reading: 20 MB of codes may stand for 100 GB of text
         text = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
         wanted = [n for n in names if only is None or n in only]
         with pq.ParquetFile(path, read_dictionary=text) as file:
             table = file.read(columns=wanted, use_threads=False)
         columns = {n: _plain(path, n, c.combine_chunks()) for n, c in zip(table.column_names, table.columns, strict=True)}
+        for name, column in columns.items():
+            check_text(path, name, column, most_text)
     except (pa.ArrowException, OSError, UnicodeDecodeError, IndexError) as error:
         raise Refusal(f"{path}: not a readable Parquet file ({' '.join(str(error).split())[:120]})") from None
     if not table.num_rows:
@@ -120,11 +139,11 @@ def _plain(path: Path, name: str, column: Any) -> list[str]:
     values = ["" if v is None else v for v in held.cast(pa.string()).to_pylist()]
     if held is not column:
         values = ["" if i is None else values[i] for i in column.indices.to_pylist()]
-    _check_text(path, name, values)
     return values
 
 
-def _decode(path: Path) -> str:
+def decode(path: Path, longest_line: int) -> str:
+    """The text of a UTF-8 file, without a BOM. Raises Refusal with the line of what is no text."""
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")
@@ -134,8 +153,8 @@ def _decode(path: Path) -> str:
     if "\0" in text:
         raise Refusal(f"{path}: line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a zero byte; not a text file")
     longest = max(map(len, text.split("\n")), default=0)
-    if longest > 16 * MOST_TEXT:
-        raise Refusal(f"{path}: a line of {longest} characters; at most {16 * MOST_TEXT} are read")
+    if longest > longest_line:
+        raise Refusal(f"{path}: a line of {longest} characters; at most {longest_line} are read")
     return text
 
 
@@ -162,7 +181,8 @@ def _check_size(path: Path, facts: Any) -> None:
         raise Refusal(f"{path}: {unpacked} bytes when unpacked; at most {MOST_UNPACKED} are read")
 
 
-def _check_text(path: Path, name: str, column: Sequence[str]) -> None:
-    if max(map(len, column), default=0) > MOST_TEXT or any("\0" in v for v in set(column)):
-        row = next(i for i, v in enumerate(column, 1) if len(v) > MOST_TEXT or "\0" in v)
-        raise Refusal(f"{path}: row {row}, column {name!r}: more than {MOST_TEXT} characters, or a zero byte")
+def check_text(path: Path, name: str, column: Sequence[str], most: int = MOST_TEXT) -> None:
+    """Refuse a cell of more than `most` characters, or with a zero byte."""
+    if max(map(len, column), default=0) > most or any("\0" in v for v in set(column)):
+        row = next(i for i, v in enumerate(column, 1) if len(v) > most or "\0" in v)
+        raise Refusal(f"{path}: row {row}, column {name!r}: more than {most} characters, or a zero byte")

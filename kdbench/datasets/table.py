@@ -8,10 +8,8 @@ from typing import Literal
 import numpy as np
 
 from kdbench import Refusal, Samples, dataset
-from kdbench.datasets._cells import fitting, labels, looks_numeric, numbers, texts
+from kdbench.datasets._cells import labels, looks_numeric, numbering, numbers, plain, splits, texts
 from kdbench.datasets._sheet import Sheet, read_sheet
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataset(kind="table", files=("{path}",), groups=("*",))
@@ -45,15 +43,15 @@ def table(  # noqa: PLR0913 - each is a key that the user may set
     """
     sheet, grouped = read_sheet(root, path), groups or []
     roles = {"label": label, "split": split, "id": id, "cluster": cluster}
-    plain, text = _features(sheet, features, categorical, _taken(sheet, roles, grouped), [] if use_groups else grouped)
-    x = {"numeric": numbers(sheet, plain, missing == "impute"), "categorical": texts(sheet, text)}
+    numeric, text = _features(sheet, features, categorical, _taken(sheet, roles, grouped), [] if use_groups else grouped)
+    x = {"numeric": numbers(sheet, numeric, missing == "impute"), "categorical": texts(sheet, text)}
     y, classes = _labels(sheet, label, positive)
-    ids = _column(sheet, id) if id else np.array([str(i + 1) for i in range(sheet.rows)])
-    held = {g: _column(sheet, g) for g in grouped}
-    splits = _split(sheet, split) if split else None
-    whole = _column(sheet, cluster) if cluster else None
-    columns = {"numeric": tuple(plain), "categorical": tuple(text)}
-    named = (classes, licence, path, held, splits, whole, columns, positive or None, alike, _mapping(classes))
+    ids = plain(sheet, id) if id else np.array([str(i + 1) for i in range(sheet.rows)])
+    held = {g: plain(sheet, g) for g in grouped}
+    parts = splits(sheet, split) if split else None
+    whole = plain(sheet, cluster) if cluster else None
+    columns = {"numeric": tuple(numeric), "categorical": tuple(text)}
+    named = (classes, licence, path, held, parts, whole, columns, positive or None, alike, numbering(classes))
     return Samples("table", x, y, ids, *named)
 
 
@@ -80,25 +78,6 @@ def _labels(sheet: Sheet, label: str, positive: str) -> tuple[np.ndarray, tuple[
     if positive and positive not in classes:
         raise Refusal(f"{sheet.path}: positive: no label {positive!r} (allowed: {', '.join(map(repr, classes[:20]))})")
     return y, classes
-
-
-def _mapping(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """A note where numbers are not their own index."""
-    if not all(c.isdigit() for c in classes) or classes == tuple(map(str, range(len(classes)))):
-        return ()
-    return (f"labels are numbered in sorted order: {', '.join(f'{c} is class {i}' for i, c in enumerate(classes[:20]))}",)
-
-
-def _column(sheet: Sheet, name: str) -> np.ndarray:
-    return np.array(fitting(sheet, name, sheet.column(name, name)))
-
-
-def _split(sheet: Sheet, name: str) -> np.ndarray:
-    values = sheet.column(name, "split")
-    for row, value in enumerate(values, 1):
-        if value not in SPLITS:
-            raise Refusal(f"{sheet.path}: row {row}, column {name!r}: split {value[:40]!r} (allowed: {', '.join(SPLITS)})")
-    return np.array(values)
 
 
 def _check_features(sheet: Sheet, chosen: list[str], categorical: list[str], taken: dict[str, str]) -> None:
