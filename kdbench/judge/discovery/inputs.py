@@ -25,7 +25,7 @@ def inputs(data: Entry, about: Examples, min_group: int) -> dict[str, np.ndarray
     test = np.asarray(data.array("split.npy")) == 2
     found: dict[str, np.ndarray] = {}
     there = set(data.names())
-    readers = {"image": _image, "numeric": _numeric, "categorical": _categorical, "tokens": _tokens}
+    readers = {"image": _image, "numeric": _numeric, "categorical": _categorical, "tokens": _tokens, "audio": _audio}
     for kind, reader in readers.items():
         if f"x.{kind}.npy" in there:
             for name, column in reader(np.asarray(data.array(f"x.{kind}.npy")[test]), meta, min_group):
@@ -66,6 +66,16 @@ def _statistics(x: np.ndarray) -> np.ndarray:
     over = (1, 2, 3)
     down, right = (np.abs(np.diff(pixels, axis=a)).mean(axis=over) if pixels.shape[a] > 1 else 0.0 for a in (2, 3))
     return np.stack([pixels.mean(axis=over), pixels.std(axis=over), down + right + np.zeros(len(x))])
+
+
+def _audio(x: np.ndarray, meta: Mapping[str, Any], _: int) -> Named:
+    """Of clips: seconds up to the last sample that is not zero, and the loudness up to there, in dB of full scale (RMS)."""
+    clips = x.astype(np.float64) / 32768
+    length = x.shape[1] - (x[:, ::-1] != 0).argmax(axis=1)
+    length = np.where((x == 0).all(axis=1), 0, length)
+    power = (clips**2).sum(axis=1) / np.maximum(length, 1)
+    yield "seconds", length / float(meta["prepare"]["audio"]["rate"])
+    yield "loudness", 10 * np.log10(np.maximum(power, 1e-10))
 
 
 def _tokens(x: np.ndarray, meta: Mapping[str, Any], min_group: int) -> Named:
