@@ -9,7 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from kdbench import Outputs, Refusal, Whole, method
+from kdbench import Batch, Outputs, Refusal, Whole, method
+
+from ._encoders import mean_over_tokens
 
 _Tap = TypeVar("_Tap")
 
@@ -17,19 +19,22 @@ _Tap = TypeVar("_Tap")
 @method(
     recipe={"ce": 1.0, "fitnets": 100.0}, taps=True, paper="Romero et al. 2015, FitNets: Hints for Thin Deep Nets, equation 3"
 )
-def fitnets(student: Outputs, teacher: Outputs, state: nn.Module, *, hint: Whole = 2) -> torch.Tensor:
+def fitnets(student: Outputs, teacher: Outputs, batch: Batch, state: nn.Module, *, hint: Whole = 2) -> torch.Tensor:
     """L = mean (r(f_s) - f_t)^2, with f the tap number `hint` of each network (f0 is the stem) and r a learned regressor.
 
     Conventions. The mean is over examples, channels and positions (RepDistiller, mdistiller; the paper halves a sum). For maps
     r is a 1x1 convolution, batch norm and ReLU: the regressor of those two code bases with the smallest kernel, whose batch
-    norm is what makes weight 100 stable. For vectors and tokens r is linear with a bias. r is trained with the student and
-    dropped at the end. Where maps differ in size both are average-pooled to the smaller one. One stage: the term stands beside
-    cross-entropy all the time, unlike the paper's two stages; give it `stop` to end it. Weight 100 and hint 2 as in RepDistiller.
+    norm is what makes weight 100 stable. For vectors and tokens r is linear with a bias; padding does not count. r is trained
+    with the student and dropped at the end. Where maps differ in size both are average-pooled to the smaller one. One stage: the
+    term stands beside cross-entropy all the time, unlike the paper's two stages; give it `stop` to end it. Weight 100 and hint 2
+    as in RepDistiller.
     """
     f_s, f_t = _tap(student.taps, hint, "student"), _tap(teacher.taps, hint, "teacher")
     if f_s.ndim == 4:
         size = (min(f_s.shape[2], f_t.shape[2]), min(f_s.shape[3], f_t.shape[3]))
         f_s, f_t = _pool(f_s, size), _pool(f_t, size)
+    if f_s.ndim == 3:
+        return mean_over_tokens((state(f_s) - f_t).square().mean(-1), batch)
     return functional.mse_loss(state(f_s), f_t)
 
 

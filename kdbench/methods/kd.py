@@ -7,6 +7,8 @@ from torch.nn import functional
 
 from kdbench import Batch, Outputs, Positive, method
 
+from . import _divergence
+
 
 @method(
     recipe={"ce": 0.1, "kd": 0.9}, paper="Hinton, Vinyals & Dean 2015, Distilling the Knowledge in a Neural Network, section 2"
@@ -21,8 +23,7 @@ def kd(student: Outputs, teacher: Outputs, batch: Batch, *, temperature: Positiv
     t = temperature
     z_s, z_t = student.logits, teacher.logits
     if z_s.ndim == 3:
-        counted = batch.y != -100
-        z_s, z_t = z_s[counted], z_t[counted]
+        return _divergence.between(student, teacher, batch, _divergence.forward_kl, t)
     log_p_s = functional.log_softmax(z_s / t, -1)
     log_p_t = functional.log_softmax(z_t / t, -1)
     return t**2 * functional.kl_div(log_p_s, log_p_t, reduction="batchmean", log_target=True)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from kdbench.nets.taps import expand, forward
-from kdbench.nouns import Artefact, Job, Refusal
+from kdbench.nouns import Artefact, Job, Refusal, Shape
 from kdbench.registry import Plugins
 from kdbench.stages import Place, artefacts, samples
 from kdbench.store import Draft, Entry
@@ -42,7 +42,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     rows = samples.read(inputs["data"], split)
     if not len(rows.y):
         raise Refusal(f"features: the {split} split is empty")
-    held, shapes = _record(artefact.module, pool(rows.x, rows.y), names)
+    held, shapes = _record(artefact.module, pool(rows.x, rows.y), names, shape)
     for name, value in held.items():
         bad = int((~np.isfinite(value)).any(axis=1).sum())
         if bad:
@@ -66,8 +66,8 @@ def pooled(value: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tenso
     """One float32 vector a row, (b, c): the mean over the positions of a feature.
 
     value: (b, c) as it is; (b, length, c), tokens: the mean over the length, with `mask` (b, length) over the positions where it
-    is not 0 alone; (b, c, height, width, ...): the mean over all that follows the channels (global average pooling). Means are
-    taken in float64. Raises Refusal for another number of dimensions.
+    is not 0 alone (0 where there is none); (b, c, height, width, ...): the mean over all that follows the channels (global
+    average pooling). Means are taken in float64. Raises Refusal for another number of dimensions.
     """
     if value.ndim < 2:
         raise Refusal(f"features: a tap gives {tuple(value.shape)}; expected (rows, channels, ...) or (rows, length, channels)")
@@ -76,12 +76,12 @@ def pooled(value: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tenso
         if mask is None:
             return wide.mean(1).float()
         weight = (mask != 0).to(wide).unsqueeze(2)
-        return (torch.where(weight > 0, wide, 0.0).sum(1) / weight.sum(1)).float()
+        return (torch.where(weight > 0, wide, 0.0).sum(1) / weight.sum(1).clamp(min=1)).float()
     return (wide.flatten(2).mean(2) if value.ndim > 3 else wide).float()
 
 
 def _record(
-    module: torch.nn.Module, data: Pool, names: tuple[str, ...]
+    module: torch.nn.Module, data: Pool, names: tuple[str, ...], shape: Shape
 ) -> tuple[dict[str, np.ndarray], dict[str, tuple[int, ...]]]:
     module = module.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     assert not module.training, "in train mode a row's features would depend on the rows beside it"
@@ -96,5 +96,7 @@ def _record(
                 if len(value) != len(index):
                     raise Refusal(f"features: tap {name!r} gives {len(value)} rows for {len(index)} examples")
                 shapes[name] = tuple(value.shape[1:])
-                parts[name].append(pooled(value, x.get("mask")).numpy())
+                mask = x["tokens"] != shape.padding if shape.kind == "tokens" else x.get("mask")
+                along = mask is not None and value.ndim == 3 and value.shape[1] == mask.shape[1]
+                parts[name].append(pooled(value, mask if along else None).numpy())
     return {name: np.concatenate(of) for name, of in parts.items()}, shapes

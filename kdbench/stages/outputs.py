@@ -1,7 +1,8 @@
 """Stage `outputs`: what a teacher says on the plain training examples, computed once and shared by all who can use it.
 
 spec: {taps: bool}. inputs: data (SAMPLES), artefact (the teacher). Writes `ids.npy`, `logits.npy` (float32), `tap.<name>.npy`
-(float16, where asked for and small enough) and `outputs.json`.
+(float16, where asked for and small enough; of tokens (n, length, d), 0 after the end of a row) and `outputs.json`. Logits over
+a vocabulary are not recorded: they would take gigabytes, so such a teacher runs live.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from kdbench.nets.build import feature_shapes
 from kdbench.nets.taps import expand, forward
 from kdbench.nouns import Artefact, Job, Refusal, Shape
 from kdbench.registry import Plugins
-from kdbench.stages import Place, artefacts, samples
+from kdbench.stages import Place, artefacts, blackbox, samples
 from kdbench.stages.energy import Spent
 from kdbench.store import Draft, Entry
 from kdbench.training.batches import Pool, pool
 
 OUTPUTS = "outputs.json"
+VOCABULARY = ("next", "text")
+"""Answers that are logits over a vocabulary at each position."""
 LARGEST = 256 * 2**20
 """Bytes that all features of one teacher may take; beyond, the teacher runs live."""
 BATCH = 256
@@ -35,11 +38,16 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     """
     torch.set_num_threads(place.threads)
     teacher = artefacts.read(inputs["artefact"], place.plugins)
-    if teacher.runtime != "torch":
-        raise Refusal(f"outputs: the teacher is a {teacher.runtime} artefact; only torch artefacts can be recorded")
-    rows, shape = samples.read(inputs["data"], "train"), samples.shape(inputs["data"])
-    if dict(teacher.shape.inputs) != dict(shape.inputs) or teacher.shape.classes != shape.classes:
-        raise Refusal(f"outputs: the teacher is for {artefacts.text_of(teacher.shape)}, the data are {artefacts.text_of(shape)}")
+    if teacher.runtime == blackbox.RUNTIME:
+        _given(teacher, inputs["data"], draft)
+        return
+    rows, shape, meta = samples.read(inputs["data"], "train"), samples.shape(inputs["data"]), inputs["data"].json("meta.json")
+    _fits(teacher, shape, meta)
+    if shape.answer in VOCABULARY:
+        draft.array("ids.npy", rows.ids)
+        why = "logits over a vocabulary are not recorded: the teacher runs live"
+        draft.json(OUTPUTS, {"taps": [], "logits": False, "notes": [why], "teacher_passes": 0, "cpu_seconds": 0.0})
+        return
     notes: list[str] = []
     names = expand(teacher.module, taps_of(teacher, place.plugins, "the teacher's")) if job.spec["taps"] else ()
     size = _bytes(teacher, shape, names, len(rows.y))
@@ -47,7 +55,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
         notes.append(f"features not recorded: they take {size / 2**20:.0f} MB, more than {LARGEST / 2**20:.0f}")
         names = ()
     began, meter = time.process_time(), Spent()
-    logits, taps = _record(teacher, pool(rows.x, rows.y), names)
+    logits, taps = _record(teacher, pool(rows.x, rows.y, padding_of(shape)), names)
     spent, energy = time.process_time() - began, meter.record()
     bad = int((~np.isfinite(logits)).any(axis=tuple(range(1, logits.ndim))).sum())
     if bad:
@@ -59,9 +67,24 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     draft.array("logits.npy", logits)
     for name, value in taps.items():
         draft.array(f"tap.{name}.npy", value)
-    classes = teacher.facts.get("classes") or list(inputs["data"].json("meta.json")["classes"])
-    passes = {"teacher_passes": len(rows.y), "cpu_seconds": spent, "energy": energy}
-    draft.json(OUTPUTS, {"taps": list(taps), "classes": classes, "dtype": "float32", "notes": notes, **passes})
+    facts = {
+        "taps": list(taps),
+        "logits": True,
+        "classes": teacher.facts.get("classes") or list(meta["classes"]),
+        "tokenizer": meta.get("tokenizer") or "",
+        "dtype": "float32",
+        "notes": notes,
+    }
+    draft.json(OUTPUTS, {**facts, "teacher_passes": len(rows.y), "cpu_seconds": spent, "energy": energy})
+
+
+def _given(teacher: Artefact, data: Entry, draft: Draft) -> None:
+    """The answers of a teacher of whom only these are known, joined by id."""
+    ids = samples.read(data, "train").ids
+    draft.array("ids.npy", ids)
+    draft.array("logits.npy", blackbox.logits_of(teacher, ids))
+    facts = {"taps": [], "logits": True, "classes": teacher.facts["classes"], "tokenizer": "", "dtype": "float32"}
+    draft.json(OUTPUTS, {**facts, "notes": teacher.facts["notes"], "teacher_passes": 0, "cpu_seconds": 0.0})
 
 
 def _bytes(teacher: Artefact, shape: Shape, names: tuple[str, ...], n: int) -> int:
@@ -81,15 +104,56 @@ def taps_of(artefact: Artefact, plugins: Plugins, whose: str) -> tuple[str, ...]
     return taps
 
 
+def inner_of(artefact: Artefact, plugins: Plugins, whose: str) -> dict[str, str]:
+    """The projections of attention that the model of an artefact declares, or its network where that follows from parameters.
+    Raises Refusal where there are none.
+    """
+    assert artefact.model is not None
+    said = getattr(artefact.module, "inner", {})
+    inner = dict(plugins.get("model", artefact.model.name).facts.get("inner") or (said if isinstance(said, Mapping) else {}))
+    if not inner:
+        raise Refusal(f"fit: a term reads attention, and {whose} model {artefact.model.name!r} declares no projections (inner)")
+    return inner
+
+
+def padding_of(shape: Shape) -> int | None:
+    """The token that fills rows up, None where the data are no tokens."""
+    return shape.padding if shape.kind == "tokens" else None
+
+
+def _fits(teacher: Artefact, shape: Shape, meta: Mapping[str, object]) -> None:
+    """Raises Refusal for a teacher that cannot be asked about these data."""
+    if teacher.runtime != "torch":
+        raise Refusal(f"outputs: the teacher is a {teacher.runtime} artefact; only torch artefacts can be recorded")
+    other = teacher.shape.classes != shape.classes and shape.answer != "vector"
+    if dict(teacher.shape.inputs) != dict(shape.inputs) or other:
+        raise Refusal(f"outputs: the teacher is for {artefacts.text_of(teacher.shape)}, the data are {artefacts.text_of(shape)}")
+    mine, theirs = meta.get("tokenizer"), teacher.facts.get("tokenizer")
+    if mine and theirs and mine != theirs:
+        said = f"{str(theirs)[:12]} and {str(mine)[:12]}"
+        raise Refusal(f"outputs: the teacher's tokens are of another tokenizer than the data's (fingerprints {said})")
+
+
 def _record(teacher: Artefact, data: Pool, names: tuple[str, ...]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Logits and features of all rows, longest first, put back in their order."""
     module = teacher.module.eval().to(memory_format=torch.channels_last)
     assert not module.training, "a teacher in train mode would say something else each time"
-    logits: list[torch.Tensor] = []
-    taps: dict[str, list[torch.Tensor]] = {name: [] for name in names}
+    logits: list[np.ndarray] = []
+    taps: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    length = data.x["tokens"].shape[1] if data.padding is not None else 0
+    batches = data.ordered(BATCH)
     with torch.no_grad():
-        for index in torch.split(torch.arange(len(data)), BATCH):
+        for index in batches:
             given = forward(module, data.batch(index).x, names)
-            logits.append(given.logits.float())
+            logits.append(_wide(given.logits.float(), length))
             for name in names:
-                taps[name].append(given.taps[name].half().contiguous())
-    return torch.cat(logits).numpy(), {name: torch.cat(parts).numpy() for name, parts in taps.items()}
+                taps[name].append(_wide(given.taps[name].half(), length))
+    place = np.argsort(torch.cat(batches).numpy(), kind="stable")
+    return np.concatenate(logits)[place], {name: np.concatenate(of)[place] for name, of in taps.items()}
+
+
+def _wide(value: torch.Tensor, length: int) -> np.ndarray:
+    """A batch of tokens (b, width, d) filled up with 0 to the full length; anything else as it is."""
+    if not length or value.ndim != 3:
+        return value.contiguous().numpy()
+    return np.pad(value.numpy(), ((0, 0), (0, max(0, length - value.shape[1])), (0, 0)))

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from kdbench.nets.build import feature_shapes
-from kdbench.nets.taps import expand
-from kdbench.nouns import Refusal
+from kdbench.nets.taps import expand, inner_names
+from kdbench.nouns import Artefact, Refusal
 from kdbench.registry import Plugins
 from kdbench.stages import artefacts
-from kdbench.stages.outputs import OUTPUTS, taps_of
+from kdbench.stages.outputs import OUTPUTS, VOCABULARY, inner_of, taps_of
 from kdbench.stages.samples import Rows
 from kdbench.store import Entry
 from kdbench.training.loop import Recipe
@@ -23,62 +23,97 @@ from kdbench.training.terms import asks
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """The source of a fit's teacher outputs, how they come ("none", "recorded", "live"), the shapes of its taps, and warnings."""
+    """The source of a fit's teacher outputs, how they come ("none", "recorded", "live"), the shapes of its taps, warnings, and
+    the shape of its logits.
+    """
 
     source: Recorded | Live | None = None
     how: str = "none"
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    logits: tuple[int, ...] = ()
 
 
-def teach(recipe: Recipe, inputs: Mapping[str, Entry], plugins: Plugins, rows: Rows, classes: tuple[str, ...]) -> Taught:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the data say of the labels and of the tokens. tokenizer: its fingerprint, "" where there is none."""
+
+    classes: tuple[str, ...]
+    tokenizer: str = ""
+
+
+def teach(recipe: Recipe, inputs: Mapping[str, Entry], plugins: Plugins, rows: Rows, known: Known) -> Taught:
     """The teacher that the terms and views of a fit ask for.
 
-    Recorded outputs serve where every view keeps them valid, no view asks for the network itself, and the features that are
-    read were recorded; otherwise the teacher runs on each batch. Raises Refusal where what is needed was not given or does not
-    fit the data.
+    Recorded outputs serve where every view keeps them valid, no view asks for the network itself, no term reads its attention,
+    and the logits and features that are read were recorded; otherwise the teacher runs on each batch. Raises Refusal where what
+    is needed was not given or does not fit the data.
     """
     named = [view.name for view in recipe.views if "teacher" in view.evidence]
     if not asks(recipe.terms, "teacher") and not named:
         return Taught()
-    features = any(term.taps for term in recipe.terms if "teacher" in term.evidence)
+    taking = [term for term in recipe.terms if "teacher" in term.evidence]
+    features = any(term.taps for term in taking)
     fresh = [view.name for view in recipe.views if not view.recorded]
-    if not fresh and not named and "outputs" in inputs:
+    whole = fresh or named or any(term.inner for term in taking)
+    if not whole and "outputs" in inputs:
         facts = inputs["outputs"].json(OUTPUTS)
-        _same_classes(facts.get("classes"), classes)
-        if facts["taps"] or not features:
-            return _recorded(inputs["outputs"], facts["taps"] if features else [], rows, classes)
+        if recipe.shape.answer != "vector":  # vectors have as many numbers as their model wants, and no names
+            _same_classes(facts.get("classes"), known.classes)
+        if facts.get("logits", True) and (facts["taps"] or not features):
+            return _recorded(recipe, inputs["outputs"], features, rows, known)
     if "teacher" not in inputs:
-        asked = next((term.name for term in recipe.terms if "teacher" in term.evidence), named[0] if named else "")
-        why = f"view {fresh[0]!r} changes the examples" if fresh else "its features were not recorded"
+        asked = next((term.name for term in taking), named[0] if named else "")
+        attention = any(term.inner for term in taking)
+        why = "attention is not recorded" if attention else "its features were not recorded"
+        why = f"view {fresh[0]!r} changes the examples" if fresh else why
         lost = f"the live teacher, because {why}" if "outputs" in inputs else "a teacher"
         raise Refusal(f"fit: {asked!r} needs {lost}, and none was given")
-    return _alive(recipe, inputs["teacher"], plugins, features, classes)
+    return _alive(recipe, artefacts.read(inputs["teacher"], plugins), plugins, known)
 
 
-def _recorded(entry: Entry, taps: list[str], rows: Rows, classes: tuple[str, ...]) -> Taught:
+def _recorded(recipe: Recipe, entry: Entry, features: bool, rows: Rows, known: Known) -> Taught:
+    facts = entry.json(OUTPUTS)
     place = torch.from_numpy(places(rows.ids, np.asarray(entry.array("ids.npy"))))
     logits = torch.from_numpy(np.array(entry.array("logits.npy")))[place]
-    _same_count(logits.shape[-1], len(classes))
+    if recipe.shape.answer == "class":
+        _same_count(logits.shape[-1], recipe.shape.classes)
+    taps = facts["taps"] if features else []
     held = {name: torch.from_numpy(np.array(entry.array(f"tap.{name}.npy")))[place] for name in taps}
+    if logits.ndim == 3 or any(value.ndim == 3 for value in held.values()):
+        _same_tokenizer(facts.get("tokenizer"), known.tokenizer, "what it says at each position")
     shapes = {name: tuple(value.shape[1:]) for name, value in held.items()}
-    return Taught(Recorded(logits, held), "recorded", shapes, _agreement(logits, rows.y))
+    return Taught(Recorded(logits, held), "recorded", shapes, _agreement(logits, rows.y), tuple(logits.shape[1:]))
 
 
-def _alive(recipe: Recipe, entry: Entry, plugins: Plugins, features: bool, classes: tuple[str, ...]) -> Taught:
-    teacher = artefacts.read(entry, plugins)
+def _alive(recipe: Recipe, teacher: Artefact, plugins: Plugins, known: Known) -> Taught:
     if teacher.runtime != "torch":
         raise Refusal(f"fit: the teacher is a {teacher.runtime} artefact; a live teacher must be a torch artefact")
-    _same_classes(teacher.facts.get("classes"), classes)
-    _same_count(teacher.shape.classes, recipe.shape.classes)
+    _same_tokenizer(teacher.facts.get("tokenizer"), known.tokenizer, "the tokens that it is fed")
+    if recipe.shape.answer in VOCABULARY and teacher.shape.classes != recipe.shape.classes:
+        counts = f"{teacher.shape.classes} tokens, the data's {recipe.shape.classes}"
+        raise Refusal(f"fit: the teacher's vocabulary has {counts}; their logits cannot be compared token by token")
+    if recipe.shape.answer != "vector":
+        _same_classes(teacher.facts.get("classes"), known.classes)
+        _same_count(teacher.shape.classes, recipe.shape.classes)
     if dict(teacher.shape.inputs) != dict(recipe.shape.inputs):
         raise Refusal(
             f"fit: the teacher is for {artefacts.text_of(teacher.shape)}, the data are {artefacts.text_of(recipe.shape)}"
         )
+    taking = [term for term in recipe.terms if "teacher" in term.evidence]
+    features, attention = any(term.taps for term in taking), any(term.inner for term in taking)
     taps = expand(teacher.module, taps_of(teacher, plugins, "the teacher's")) if features else ()
+    inner = inner_names(teacher.module, inner_of(teacher, plugins, "the teacher's")) if attention else {}
     shapes = feature_shapes(teacher.module, recipe.shape, taps)
-    del shapes["logits"]
-    return Taught(live(teacher.module, taps), "live", shapes)
+    said = shapes.pop("logits")
+    return Taught(live(teacher.module, taps, inner), "live", shapes, (), said)
+
+
+def _same_tokenizer(theirs: object, mine: str, what: str) -> None:
+    """Both fingerprints, where they are known, must be one: token 7 of two tokenizers is not the same word."""
+    if theirs and mine and theirs != mine:
+        said = f"fingerprints {str(theirs)[:12]} and {mine[:12]}"
+        raise Refusal(f"fit: the teacher has another tokenizer than the student's data ({said}); {what} would be misread")
 
 
 def _same_count(found: int, wanted: int) -> None:
@@ -102,7 +137,7 @@ def _same_classes(found: object, wanted: tuple[str, ...]) -> None:
 
 def _agreement(logits: torch.Tensor, y: np.ndarray) -> tuple[str, ...]:
     """A warning where the teacher is right less often than chance on what it teaches."""
-    if logits.ndim != 2 or y.ndim != 1:
+    if logits.ndim != 2 or y.ndim != 1 or not (y >= 0).all():
         return ()
     share = float((logits.argmax(1).numpy() == y).mean())
     chance = 1 / logits.shape[1]

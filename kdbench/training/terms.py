@@ -14,9 +14,10 @@ from kdbench.nouns import Json, Params, Refusal, Term
 from kdbench.registry import Plugins, nearest
 from kdbench.training.schedules import active, is_schedule, progress_at, value_at
 
-EVIDENCE = ("student", "teacher", "batch", "state", "peer", "previous")
+EVIDENCE = ("student", "teacher", "batch", "state", "peer", "previous", "top_k")
 """What a method may ask for: outputs of the student, of the teacher, of the other student of the cohort (detached), of the
-student as it was at the end of the epoch before (its first weights in the first epoch); the batch; and its own state module."""
+student as it was at the end of the epoch before (its first weights in the first epoch); the batch; its own state module; and
+what was recorded of the teacher's k likeliest tokens, k being its parameter `k`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class LossTerm:
     stop: float
     taps: bool
     state: Callable[..., nn.Module] | None
+    inner: bool = False
+    across: bool = False
 
 
 def load_terms(plugins: Plugins, terms: Sequence[Term]) -> tuple[LossTerm, ...]:
@@ -49,10 +52,9 @@ def load_terms(plugins: Plugins, terms: Sequence[Term]) -> tuple[LossTerm, ...]:
         state = getattr(module, "state", None) if "state" in described.evidence else None
         if "state" in described.evidence and not callable(state):
             raise Refusal(f"method {name!r} asks for its state, but its file has no function `state(shapes, n_train)`")
-        taps = bool(described.facts.get("taps"))
-        loaded.append(
-            LossTerm(name, plugin, described.evidence, term.method.params, term.weight, term.start, term.stop, taps, state)
-        )
+        taps, inner, across = (bool(described.facts.get(fact)) for fact in ("taps", "inner", "across"))
+        when = (term.weight, term.start, term.stop)
+        loaded.append(LossTerm(name, plugin, described.evidence, term.method.params, *when, taps, state, inner, across))
     if not loaded:
         raise Refusal("a fit needs at least one loss term, e.g. `ce: 1`")
     return tuple(loaded)

@@ -5,14 +5,16 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from encoder_outputs import encoder, texts
 from scipy.special import log_softmax
 
 from kdbench.declare import Plugin
-from kdbench.nouns import Batch, Outputs, Refusal
+from kdbench.nouns import Batch, Outputs, Refusal, TopK
 from kdbench.registry import discover
 from kdbench.training.terms import EVIDENCE
 
 METHODS = discover().names("method")
+ENCODERS = ("patient_kd", "hidden_cosine")
 SHAPES = {"stem": (6, 8, 8), "stage1": (6, 8, 8), "stage2": (12, 4, 4), "stage3": (24, 2, 2), "pooled": (24,)}
 WIDER = {"stem": (9, 8, 8), "stage1": (9, 8, 8), "stage2": (18, 4, 4), "stage3": (36, 2, 2), "pooled": (36,)}
 
@@ -33,6 +35,10 @@ def batch(n=7, classes=5, soft=False):
     rng = np.random.default_rng(9)
     y = torch.from_numpy(rng.dirichlet(np.ones(classes), n).astype(np.float32) if soft else rng.integers(0, classes, n))
     return Batch({"image": torch.zeros(n, 1, 8, 8)}, y, torch.arange(n))
+
+
+def tensors(given):
+    return (given.logits, *given.taps.values(), *(t for layers in given.inner.values() for t in layers))
 
 
 def double(x):
@@ -138,7 +144,7 @@ def test_fitnets_equals_numpy(load):
     r = np.einsum("oc,nchw->nohw", double(conv.weight)[:, :, 0, 0], double(student.taps["stage2"]))
     r = np.maximum(r / np.sqrt(1 + norm.eps), 0)  # a fresh batch norm in eval mode has mean 0, variance 1, weight 1, bias 0
     expected = np.mean((r - double(teacher.taps["stage2"])) ** 2)
-    assert method(student, teacher, state, hint=2).item() == pytest.approx(expected, rel=1e-4)
+    assert method(student, teacher, batch(), state, hint=2).item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_fitnets_regressor_reaches_a_teacher_of_another_width(load):
@@ -150,9 +156,9 @@ def test_fitnets_regressor_reaches_a_teacher_of_another_width(load):
     optimizer = torch.optim.Adam(state.parameters(), 0.05)
     for _ in range(300):
         optimizer.zero_grad()
-        method(student, teacher, state, hint=1).backward()
+        method(student, teacher, batch(), state, hint=1).backward()
         optimizer.step()
-    assert method(student, teacher, state, hint=1).item() < 1e-2
+    assert method(student, teacher, batch(), state, hint=1).item() < 1e-2
 
 
 def test_fitnets_refuses_a_hint_that_is_not_there(load):
@@ -177,14 +183,24 @@ def test_every_method_keeps_the_contract(plugins, name):
     assert not described.params or all(not p.required for p in described.params)
     for term in described.facts.get("recipe") or {}:
         assert term in METHODS
-    held = {"student": outputs(SHAPES, 0, grad=True), "teacher": outputs(WIDER, 1, grad=True), "batch": batch()}
+    student, teacher = outputs(SHAPES, 0, grad=True), outputs(WIDER, 1, grad=True)
+    held = {"student": student, "teacher": teacher, "batch": batch()}
+    if name in ENCODERS or described.facts.get("inner"):
+        student, teacher = encoder(0, grad=True), encoder(1, layers=4, grad=True)
+        held = {"student": student, "teacher": teacher, "batch": texts()}
     held |= {"peer": outputs(SHAPES, 2, grad=True), "previous": outputs(SHAPES, 3, grad=True)}
+    likely = held["teacher"].logits.detach().log_softmax(-1).sort(descending=True)
+    held["top_k"] = TopK(likely.values[:, :2], likely.indices[:, :2], likely.values[:, 2:].logsumexp(-1, keepdim=True))
     if "state" in described.evidence:
         assert "n_train" in inspect.signature(module.state).parameters
-        held["state"] = module.state({"logits": (5,), "student": SHAPES, "teacher": WIDER}, 7)
+        said = {"logits": (5,), "outputs": {"student": (5,), "teacher": (5,)}}
+        taps = {
+            who: {k: tuple(v.shape[1:]) for k, v in o.taps.items()} for who, o in (("student", student), ("teacher", teacher))
+        }
+        held["state"] = module.state({**said, **taps}, 7)
     frozen = {k: v for k, v in held.items() if k in ("teacher", "peer", "previous")}
     for outside in frozen.values():
-        for tensor in (outside.logits, *outside.taps.values()):
+        for tensor in tensors(outside):
             tensor.requires_grad_(False)
     loss = plugin(*(held[e] for e in described.evidence))
     assert loss.ndim == 0
@@ -193,9 +209,8 @@ def test_every_method_keeps_the_contract(plugins, name):
     assert loss.item() >= 0
     assert plugin(*(held[e] for e in described.evidence)).item() == loss.item()
     loss.backward()
-    student = held["student"]
-    grads = [t.grad for t in (student.logits, *student.taps.values()) if t.grad is not None]
+    grads = [t.grad for t in tensors(student) if t.grad is not None]
     assert grads
     assert any(bool((g != 0).any()) for g in grads)
     for outside in frozen.values():
-        assert all(t.grad is None for t in (outside.logits, *outside.taps.values()))
+        assert all(t.grad is None for t in tensors(outside))
