@@ -28,9 +28,9 @@ def to_onnx(module: nn.Module, example: Mapping[str, np.ndarray], exporter: str 
     """The network in evaluation mode as ONNX bytes; the module itself is left as it was.
 
     example: {input: array (n, ...)}, in the order of the module's arguments; its names become the input names, the output is
-    "logits", and the first axis of all of them is dynamic, as is the length of tokens. Half-precision weights become float32,
-    since the CPU kernels of ONNX Runtime want that. Equal weights give equal bytes. An input that the network never reads is not
-    in the graph.
+    "logits", and the first axis of all of them is dynamic, as is the length of tokens and of a
+    prefix. Half-precision weights become float32, since the CPU kernels of ONNX Runtime want that. Equal weights give equal
+    bytes. An input that the network never reads is not in the graph.
 
     exporter: "torchscript" (traced; a fraction of a second; where it has no form for an operator, "dynamo" takes over) or
     "dynamo" (torch.export; seconds, for graphs that tracing would get wrong, such as control flow that depends on values).
@@ -65,7 +65,20 @@ class _Positional(nn.Module):
 
 def _free_axes(name: str) -> dict[int, str]:
     """The axes of an input or output whose size the graph leaves open, and their names in it."""
-    return {0: "batch", 1: "length"} if name == "tokens" else {0: "batch"}
+    return {0: "batch", 1: _LENGTHS[name]} if name in _LENGTHS else {0: "batch"}
+
+
+_LENGTHS: Mapping[str, str] = {"tokens": "length", "prefix": "said"}
+"""Inputs that are sequences, and what the graph calls their length; logits of sequences are as long as the last of them."""
+
+
+def _logits_axes(net: nn.Module, rows: Mapping[str, torch.Tensor]) -> dict[int, str]:
+    """As `_free_axes`, of the output."""
+    lengths = [_LENGTHS[name] for name in rows if name in _LENGTHS]
+    if not lengths:
+        return {0: "batch"}
+    with torch.no_grad():
+        return {0: "batch", 1: lengths[-1]} if net(*rows.values()).ndim == 3 else {0: "batch"}
 
 
 def _torchscript(net: nn.Module, rows: Mapping[str, torch.Tensor]) -> bytes:
@@ -78,14 +91,18 @@ def _torchscript(net: nn.Module, rows: Mapping[str, torch.Tensor]) -> bytes:
         opset_version=OPSET["torchscript"],
         input_names=list(rows),
         output_names=["logits"],
-        dynamic_axes={name: _free_axes(name) for name in (*rows, "logits")},
+        dynamic_axes={**{name: _free_axes(name) for name in rows}, "logits": _logits_axes(net, rows)},
         do_constant_folding=True,
     )
     return buffer.getvalue()
 
 
 def _dynamo(net: nn.Module, rows: Mapping[str, torch.Tensor]) -> bytes:
-    kinds = {"batch": torch.export.Dim.DYNAMIC, "length": torch.export.Dim.AUTO}  # a network may be made for one length
+    kinds = {
+        "batch": torch.export.Dim.DYNAMIC,
+        "length": torch.export.Dim.AUTO,
+        "said": torch.export.Dim.AUTO,
+    }  # a network may be made for one length
     program = torch.onnx.export(
         net,
         tuple(rows.values()),

@@ -82,3 +82,19 @@ def _unique(tensors: Iterable[torch.Tensor]) -> tuple[int, int]:
         covered[key][1].as_strided(value.size(), value.stride(), value.storage_offset()).fill_(True)
     total = sum(int(seen.sum()) for _, seen in covered.values())
     return total, sum(int(torch.count_nonzero(flat[seen])) for flat, seen in covered.values())
+
+
+def cache_bytes(module: nn.Module, tokens: int = 8) -> float | None:
+    """Bytes that a language model keeps in memory for each token of one row while it writes; None for one that keeps none.
+
+    Asked of the model itself: the tensors of its memory after `tokens` tokens, shared ones once.
+    """
+    step = getattr(module, "step", None)
+    if step is None:
+        return None
+    was = module.training
+    with torch.no_grad():
+        _, past = step(torch.zeros((1, tokens), dtype=torch.int64))
+        module.train(was)
+    held = {t.data_ptr(): t.numel() * t.element_size() for layer in past.layers for t in (layer.keys, layer.values)}
+    return float(sum(held.values()) / tokens)
