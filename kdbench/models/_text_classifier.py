@@ -10,30 +10,32 @@ from torch import nn
 
 from kdbench import Refusal, Shape
 
-PADDING = 0
-"""The token that fills a row up; nothing attends to it."""
+VOCABULARY = 30522
+"""The tokens of BERT's own vocabulary, for data that do not say how many they have."""
 
 
 class TextClassifier(nn.Module):
-    """tokens int64 (b, length) -> logits (b, classes)."""
+    """tokens int64 (b, length) -> logits (b, classes). padding: the token that fills a row up; nothing attends to it."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, padding: int = 0) -> None:
         super().__init__()
         self.network = network
+        self.padding = padding
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """The network's logits. The mask is made here, in the form that it adds to its scores: given the plain one, the library
         looks at its values to leave it out, which no exporter can follow.
         """
         dtype = next(self.network.parameters()).dtype
-        mask = (tokens == PADDING)[:, None, None, :].to(dtype) * torch.finfo(dtype).min
+        mask = (tokens == self.padding)[:, None, None, :].to(dtype) * torch.finfo(dtype).min
         return self.network(input_ids=tokens, attention_mask=mask, return_dict=True).logits  # type: ignore[no-any-return]
 
 
 def text_classifier(name: str, shape: Shape, positions: int, options: Mapping[str, Any]) -> nn.Module:
     """The library's sequence classifier `name` ("Bert", ...) with fresh weights; a configuration of its own for each.
 
-    Raises Refusal for rows longer than its positions, and for options that the library refuses.
+    Raises Refusal for rows longer than its positions, for a vocabulary smaller than the data's, and for options that the library
+    refuses.
     """
     import transformers  # noqa: PLC0415 - heavy, and only these models need it
 
@@ -42,8 +44,20 @@ def text_classifier(name: str, shape: Shape, positions: int, options: Mapping[st
         raise Refusal(f"{name.lower()}: rows of {length} tokens, but {positions} positions (allowed: positions {length} or more)")
     build: Callable[..., nn.Module] = getattr(transformers, f"{name}ForSequenceClassification")
     try:
-        config = getattr(transformers, f"{name}Config")(num_labels=shape.classes, pad_token_id=PADDING, **options)
-        return TextClassifier(build(config))
+        config = getattr(transformers, f"{name}Config")(num_labels=shape.classes, pad_token_id=shape.padding, **options)
+        return TextClassifier(build(config), shape.padding)
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         raise Refusal(f"{name.lower()}: the library refuses these numbers: {text}") from error
+
+
+def vocabulary_of(name: str, shape: Shape, asked: int | None) -> int:
+    """How many tokens the model `name` tells apart: as many as asked for, else as the data have, else as BERT has. Raises Refusal
+    for fewer than the data have: their ids would point beyond its embeddings.
+    """
+    held = shape.levels[0] if shape.levels else 0
+    if asked is not None and asked < held:
+        raise Refusal(
+            f"{name}: a vocabulary of {asked} tokens, but the data have {held} (allowed: {held} or more, or none given)"
+        )
+    return asked or held or VOCABULARY

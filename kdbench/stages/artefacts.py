@@ -1,7 +1,7 @@
 """Artefacts on disk: `artefact.json`, weights in safetensors (or the files of another runtime), and `record.json`.
 
 A torch artefact is rebuilt from its model's name and parameters, its edits are replayed, and its weights are loaded strictly.
-Nothing is ever unpickled.
+Nothing is ever unpickled. One that was made for texts elsewhere has its own `tokenizer.json` among its files.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def read(entry: Entry, plugins: Plugins) -> Artefact:
     """
     facts = entry.json(ARTEFACT)
     shape = to_shape(facts["shape"])
+    files = {name: entry.bytes(name) for name in facts["files"]}
     if facts["runtime"] != "torch":
-        files = {name: entry.bytes(name) for name in facts["files"]}
         model = Use(**facts["model"]) if facts["model"] else None
         return Artefact(facts["runtime"], shape, model, None, (), files, facts["facts"])
     from kdbench.stages import networks  # noqa: PLC0415 - artefacts of other runtimes are read without torch
@@ -35,7 +35,7 @@ def read(entry: Entry, plugins: Plugins) -> Artefact:
     edits = networks.read_edits(facts["edits"], entry.path / EDITS)
     module = networks.rebuild(plugins, model, shape, edits)
     networks.load_weights(module, entry.path / WEIGHTS)
-    return Artefact("torch", shape, model, module, edits, {}, facts["facts"])
+    return Artefact("torch", shape, model, module, edits, files, facts["facts"])
 
 
 def write(draft: Draft, artefact: Artefact, record: Mapping[str, Json]) -> None:
@@ -95,7 +95,8 @@ def to_shape(facts: Mapping[str, Any]) -> Shape:
     names = [name for name in INPUTS.get(kind, ()) if name in held]  # JSON objects are read back sorted by name
     names += [name for name in held if name not in names]
     inputs = {name: tuple(int(size) for size in held[name]) for name in names}
-    return Shape(kind, inputs, int(facts["classes"]), tuple(facts.get("levels", ())))
+    levels, answer = tuple(facts.get("levels", ())), str(facts.get("answer", "class"))
+    return Shape(kind, inputs, int(facts["classes"]), levels, answer, int(facts.get("padding", 0)))
 
 
 def _number(value: Json) -> int | float:
@@ -105,4 +106,5 @@ def _number(value: Json) -> int | float:
 def text_of(shape: Shape) -> str:
     """A shape in a few words, for a refusal."""
     inputs = ", ".join(f"{name} {'x'.join(str(n) for n in size)}" for name, size in shape.inputs.items())
-    return f"{shape.kind} ({inputs}) with {shape.classes} classes"
+    asked = f"{shape.classes} classes" if shape.answer == "class" else f"the answer {shape.answer!r}"
+    return f"{shape.kind} ({inputs}) with {asked}"

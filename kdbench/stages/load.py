@@ -1,6 +1,7 @@
 """Stage `load`: a checkpoint made elsewhere, audited and brought into the store.
 
-spec: {path}. inputs: data (SAMPLES). The folder holds `artefact.json`. For a torch network that says at least
+spec: {path, head?, length?}. inputs: data (SAMPLES, or texts where the folder has a tokenizer). The folder is one of transformers
+(`config.json`, see `checkpoints`), or holds `artefact.json`. For a torch network that says at least
 {"model": {"resnet_cifar": {"depth": 8}}}, and `weights.safetensors` lies beside it; for another runtime it says
 {"runtime": "onnx", "files": ["model.onnx"]}. The folder is not trusted: only plain files are read, with limits, and nothing
 is unpickled.
@@ -8,18 +9,19 @@ is unpickled.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kdbench.declare import RANGES
-from kdbench.nouns import Artefact, Job, Json, Refusal, Shape, Use
+from kdbench.nouns import Artefact, Job, Json, Refusal, Shape
 from kdbench.registry import Plugins, nearest
-from kdbench.signature import Param
 from kdbench.stages import Place, artefacts, samples
 from kdbench.stages.artefacts import ARTEFACT, EDITS, WEIGHTS
+from kdbench.stages.named_model import named_model
+from kdbench.stages.wanted import Wanted, taken_for
 from kdbench.store import Draft, Entry
 
 LARGEST_JSON = 2**20
@@ -27,18 +29,25 @@ LARGEST_HEADER = 2**24
 LARGEST_FILE = 2**31
 """Bytes of `artefact.json`, of the header of a safetensors file, and of a file of another runtime, that are read at most."""
 
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 KEYS = ("runtime", "shape", "model", "edits", "files", "facts", "classes")
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".t7")
-PLAIN: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
 
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
     """Read the folder strictly and write it as an artefact that cost nothing here."""
-    folder = Path(str(job.spec["path"]))
-    classes = tuple(str(name) for name in inputs["data"].json("meta.json")["classes"])
-    artefact = open_folder(folder, place.plugins, samples.shape(inputs["data"]), classes)
+    folder, head = Path(str(job.spec["path"])), str(job.spec.get("head") or "")
+    meta = inputs["data"].json("meta.json")
+    shape = None if meta["kind"] == "text" else samples.shape(inputs["data"])
+    length: Any = job.spec.get("length") or 0
+    classes, prepare = tuple(str(name) for name in meta["classes"]), meta["prepare"].get("image", {})
+    wanted = Wanted(shape, str(meta.get("answer", "class")), classes, int(length), prepare)
+    artefact = open_any(folder, place.plugins, wanted, head)
+    if meta.get("tokenizer"):
+        artefact = taken_for(artefact, meta)
     costs: dict[str, Json] = {"seconds": 0.0, "cpu_seconds": 0.0, "examples": 0, "epochs": 0, "steps": 0, "teacher_passes": 0}
-    notes: list[Json] = ["made elsewhere: the cost of making it is not known and not counted here"]
+    said: Any = artefact.facts.get("notes") or []
+    notes: list[Json] = ["made elsewhere: the cost of making it is not known and not counted here", *said]
     record: dict[str, Json] = {
         **costs,
         "history": [],
@@ -47,6 +56,45 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
         "notes": notes,
     }
     artefacts.write(draft, artefact, artefacts.chained(record, None))
+
+
+def open_any(folder: Path, plugins: Plugins, wanted: Wanted, head: str) -> Artefact:
+    """The artefact of a folder of either form, or of a file of answers. Raises Refusal, in one line, for whatever is not as it
+    must be.
+    """
+    if folder.is_file() and not head:
+        from kdbench.stages import blackbox  # noqa: PLC0415 - folders are loaded without pyarrow
+
+        shape = wanted.shape or Shape("text", {}, len(wanted.classes), answer=wanted.answer)
+        try:
+            return blackbox.open_answers(folder, shape, wanted.classes)
+        except Refusal as error:
+            raise Refusal(f"load {error}") from None
+    if (folder / CONFIG).exists() and not (folder / ARTEFACT).exists():
+        from kdbench.stages import checkpoints  # noqa: PLC0415 - other folders are loaded without transformers
+
+        try:
+            return checkpoints.open_checkpoint(folder, plugins, wanted, head)
+        except Refusal as error:
+            raise Refusal(f"load {folder}: {error}") from None
+    if head:
+        raise Refusal(f"load {folder}: head: {head} is for checkpoints of transformers, and this is none")
+    return open_folder(folder, plugins, _shape(folder, plugins, wanted), wanted.classes)
+
+
+def _shape(folder: Path, plugins: Plugins, wanted: Wanted) -> Shape:
+    """The shape of the data; of texts, that of the folder's own tokens."""
+    if wanted.shape is not None:
+        return wanted.shape
+    from kdbench.stages import checkpoints, tokenizing  # noqa: PLC0415 - as above
+
+    try:
+        tokenizer = tokenizing.Tokenizer(checkpoints.tokenizer_of(folder, plugins))
+        said = _facts(folder).get("shape")
+        held = said.get("inputs") if isinstance(said, dict) else None
+        return checkpoints.text_shape(tokenizer, wanted, pair=isinstance(held, dict) and "prefix" in held)
+    except Refusal as error:
+        raise Refusal(f"load {folder}: {error}") from None
 
 
 def open_folder(folder: Path, plugins: Plugins, shape: Shape, classes: tuple[str, ...]) -> Artefact:
@@ -90,7 +138,7 @@ def _open(folder: Path, plugins: Plugins, shape: Shape, classes: tuple[str, ...]
         return _other(folder, facts, shape, classes)
     from kdbench.stages import networks  # noqa: PLC0415 - other runtimes are loaded without torch
 
-    model = _model(facts.get("model"), plugins)
+    model = named_model(facts.get("model"), plugins)
     _plain_file(folder, WEIGHTS, None)
     edits = facts.get("edits") or []
     if edits:
@@ -100,7 +148,12 @@ def _open(folder: Path, plugins: Plugins, shape: Shape, classes: tuple[str, ...]
     replay = networks.read_edits(edits, folder / EDITS)
     module = networks.rebuild(plugins, model, shape, replay)
     networks.load_weights(module, folder / WEIGHTS)
-    return Artefact("torch", shape, model, module, replay, {}, {"classes": list(classes), "made_elsewhere": True})
+    more: dict[str, Json] = {"classes": list(classes), "made_elsewhere": True}
+    files = {}
+    if TOKENIZER in (facts.get("files") or ()):
+        files[TOKENIZER] = _plain_file(folder, TOKENIZER, LARGEST_FILE)
+        more["tokenizer"] = hashlib.sha256(files[TOKENIZER]).hexdigest()
+    return Artefact("torch", shape, model, module, replay, files, more)
 
 
 def _other(folder: Path, facts: Mapping[str, Any], shape: Shape, classes: tuple[str, ...]) -> Artefact:
@@ -152,44 +205,6 @@ def _plain_file(folder: Path, name: str, limit: int | None) -> bytes:
     if held.st_size < 8 or header > min(LARGEST_HEADER, held.st_size - 8):
         raise Refusal(f"{name} is not a whole safetensors file (its header says {header} bytes)")
     return b""
-
-
-def _model(said: Any, plugins: Plugins) -> Use:
-    """`resnet_cifar`, {resnet_cifar: {depth: 8}} or {name, params}; parameters checked against the model's signature."""
-    if isinstance(said, str):
-        said = {said: {}}
-    if isinstance(said, dict) and set(said) == {"name", "params"}:
-        said = {said["name"]: said["params"]}
-    if not (isinstance(said, dict) and len(said) == 1):
-        raise Refusal(f'{ARTEFACT}: "model" must be {{"name": {{parameters}}}}, e.g. {{"resnet_cifar": {{"depth": 8}}}}')
-    name, given = next(iter(said.items()))
-    if not isinstance(given, dict | None) or not isinstance(name, str):
-        raise Refusal(f"{ARTEFACT}: parameters of model {name!r} must be a mapping, not {type(given).__name__}")
-    described = {param.name: param for param in plugins.get("model", name).params}
-    for key, value in (given or {}).items():
-        if key not in described:
-            raise Refusal(f"model {name!r} has no parameter {key!r}{nearest(key, list(described))}")
-        _check_value(described[key], value, f"model {name!r}")
-    for key, param in described.items():
-        if param.required and key not in (given or {}):
-            raise Refusal(f"model {name!r} needs {key!r}")
-    return Use(name, {key: (given or {}).get(key, param.default) for key, param in described.items()})
-
-
-def _check_value(param: Param, value: Any, where: str) -> None:
-    base, limits = RANGES.get(param.annotation, (None, None))
-    allowed = PLAIN.get(base.__name__ if base is not None else param.annotation)
-    if allowed is None:
-        return  # a richer type: the model itself says what it takes
-    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        raise Refusal(f"{where}: {param.name} must be {param.annotation}, not {value!r}")
-    if limits is None or not isinstance(value, int | float):
-        return
-    number = float(value)
-    below = limits.low is not None and (number < limits.low or (limits.low_open and number == limits.low))
-    above = limits.high is not None and (number > limits.high or (limits.high_open and number == limits.high))
-    if below or above:
-        raise Refusal(f"{where}: {param.name} must be {param.annotation}, not {value!r}")
 
 
 def _same_shape(facts: Mapping[str, Any], shape: Shape, classes: tuple[str, ...]) -> None:

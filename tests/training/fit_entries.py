@@ -18,7 +18,7 @@ def place(root, plugins):
     return Place(plugins, Store(root))
 
 
-def write_samples(store, kind, x, y, share=(0.6, 0.2), classes=(), levels=(), prepare=None):
+def write_samples(store, kind, x, y, share=(0.6, 0.2), classes=(), levels=(), prepare=None, more=None):
     """A SAMPLES entry as the data stage writes it: the first rows train, then validation, then test."""
     n = len(y)
     split = np.full(n, 2, np.int8)
@@ -36,6 +36,7 @@ def write_samples(store, kind, x, y, share=(0.6, 0.2), classes=(), levels=(), pr
         "licence": "",
         "source": "made for a test",
         "notes": [],
+        **(more or {}),
     }
     job = Job("data", {"made": next(_numbers), "content": samples.content(rows, split, meta["classes"])})
     with store.write(job) as draft:

@@ -14,7 +14,13 @@ from kdbench.registry import discover
 IMAGE = Shape("image", {"image": (1, 8, 8)}, 10)
 CIFAR = Shape("image", {"image": (3, 32, 32)}, 10)
 TOKENS = Shape("tokens", {"tokens": (6,)}, 3)
+AUDIO = Shape("audio", {"audio": (40, 100)}, 3)
 TABLE = Shape("table", {"numeric": (3,), "categorical": (2,)}, 2, (4, 6))
+NEXT = Shape("tokens", {"tokens": (6,)}, 30, (30,), "next")
+WRITTEN = {
+    "tokens": Shape("tokens", {"tokens": (6,), "prefix": (4,)}, 30, (30,), "text"),
+    "audio": Shape("audio", {"audio": (40, 100), "prefix": (4,)}, 30, (30,), "text"),
+}
 SMALL = {
     "resnet_cifar": {"depth": 8, "width": 4},
     "wrn": {"depth": 10, "widen": 1},
@@ -22,6 +28,19 @@ SMALL = {
     "distilbert": {"layers": 2, "hidden": 16, "heads": 2, "intermediate": 32, "vocabulary": 30, "positions": 8},
     "mobilebert": {"layers": 2, "hidden": 32, "bottleneck": 16, "heads": 2, "intermediate": 32, "vocabulary": 30, "positions": 8},
     "transformers_image": {"options": {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"}},
+    "gpt2": {"layers": 2, "hidden": 16, "heads": 2, "positions": 8},
+    "pretrained tokens": {
+        "config": {
+            "model_type": "electra",
+            "embedding_size": 8,
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 16,
+            "max_position_embeddings": 8,
+        }
+    },
+    "pretrained image": {"config": {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}},
 }
 MODELS = [(name, kind) for name in discover().names("model") for kind in discover().get("model", name).facts["kinds"]]
 
@@ -137,17 +156,22 @@ def test_a_model_for_tables_refuses_images(plugins):
 @pytest.mark.parametrize(("name", "kind"), MODELS)
 def test_every_model_keeps_the_contract(plugins, name, kind):
     """Logits for each class; taps run; the seed alone decides the weights; an example's logits do not depend on its batch."""
-    shape = {"image": IMAGE, "table": TABLE, "tokens": TOKENS}[kind]
-    net = make(plugins, name, shape, 7, **SMALL.get(name, {}))
+    shape = {"image": IMAGE, "table": TABLE, "tokens": TOKENS, "audio": AUDIO}[kind]
+    answers = plugins.get("model", name).facts.get("answers", ("class",))
+    if "class" not in answers:
+        shape = NEXT if "next" in answers else WRITTEN[kind]
+    params = SMALL.get(f"{name} {kind}", SMALL.get(name, {}))
+    net = make(plugins, name, shape, 7, **params)
     state = torch.random.get_rng_state()
-    same, other = make(plugins, name, shape, 7, **SMALL.get(name, {})), make(plugins, name, shape, 8, **SMALL.get(name, {}))
+    same, other = make(plugins, name, shape, 7, **params), make(plugins, name, shape, 8, **params)
     assert torch.equal(state, torch.random.get_rng_state())
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), same.state_dict().values(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(net.parameters(), other.parameters(), strict=True))
     x = {k: torch.randn_like(v) if v.is_floating_point() else v for k, v in example(shape, 6).items()}
     taps = expand(net, plugins.get("model", name).facts.get("taps", ()))
     given = forward(net, x, taps)
-    assert given.logits.shape == (6, shape.classes)
+    places = () if shape.answer == "class" else tuple(shape.inputs.values())[-1]
+    assert given.logits.shape == (6, *places, shape.classes)
     assert tuple(given.taps) == taps
     assert all(v.shape[0] == 6 for v in given.taps.values())
     alone = forward(net, {k: v[2:3] for k, v in x.items()})

@@ -27,10 +27,10 @@ def test_on_policy_sampling_through_a_view(where, text, found):
     adam = {"optimizer": "adam", "lr": 0.01, "batch": 16, "weight_decay": 0.0}
     teacher = run(fit_job({"ce": 1.0}, ("tiny_gpt2", {"width": 32}), epochs=30, **adam), {"data": text}, where)
     assert teacher.json("record.json")["history"][-1]["validation_accuracy"] > 0.9
-    written = found.load("view", "on_policy")[1].WRITTEN
+    written = found.load("view", "own_words")[1].WRITTEN
     written.clear()
     job = fit_job(
-        {"kd": {"weight": 1.0, "params": {"temperature": 1.0}}}, ("tiny_gpt2", {}), epochs=30, views={"on_policy": {}}, **adam
+        {"kd": {"weight": 1.0, "params": {"temperature": 1.0}}}, ("tiny_gpt2", {}), epochs=30, views={"own_words": {}}, **adam
     )
     record = run(job, {"data": text, "teacher": teacher}, where).json("record.json")
     assert record["parity"]["teacher"] == "live"

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from kdbench.nets.build import build
 from kdbench.nouns import Batch, Refusal, Shape, Use
 from kdbench.registry import discover
 from kdbench.training.views import EVIDENCE, load_views, look
 
 SHAPE = Shape("image", {"image": (2, 8, 8)}, 5)
+NEXT = Shape("tokens", {"tokens": (10,)}, 11, (11,), "next", 0)
+WRITES = {"on_policy": {"share": 1.0, "prompt": 4, "tokens": 7}}
 VIEWS = discover().names("view")
 
 
@@ -16,6 +19,11 @@ def batch(n=16):
     rng = np.random.default_rng(0)
     image = torch.from_numpy(rng.normal(size=(n, 2, 8, 8)).astype(np.float32)).contiguous(memory_format=torch.channels_last)
     return Batch({"image": image}, torch.from_numpy(rng.integers(0, 5, n)), torch.arange(n))
+
+
+def windows(n=16):
+    stream = torch.from_numpy(np.random.default_rng(0).integers(0, 11, (n, 11)))
+    return Batch({"tokens": stream[:, :-1].clone()}, stream[:, 1:].clone(), torch.arange(n))
 
 
 def through(plugins, name, seed=3, **params):
@@ -70,13 +78,20 @@ def test_every_view_keeps_the_contract(plugins, name):
     described = plugins.get("view", name)
     assert set(described.evidence) <= set(EVIDENCE)
     assert isinstance(described.facts.get("recorded", False), bool)
-    before, kept = batch(), batch()
-    views = load_views(plugins, [Use(name, {})])
-    networks = {"shape": SHAPE, "student": None, "teacher": None}
+    made, shape, student = (windows, NEXT, "gpt2") if name in WRITES else (batch, SHAPE, "linear")
+    params = {"layers": 1, "hidden": 16, "heads": 2, "positions": 16} if student == "gpt2" else {}
+    net = build(plugins.load("model", student)[0], Use(student, params), shape, seed=2).train()
+    before, kept = made(), made()
+    views = load_views(plugins, [Use(name, WRITES.get(name, {}))])
+    networks = {"shape": shape, "student": net, "teacher": None}
     one, two, other = (look(views, before, seed, networks) for seed in (1, 1, 2))
-    assert torch.equal(before.x["image"], kept.x["image"])
+    (field,) = shape.inputs
+    assert net.training
+    assert torch.equal(before.x[field], kept.x[field])
+    assert torch.equal(before.y, kept.y)
     assert torch.equal(one.index, before.index)
-    assert one.x["image"].shape == before.x["image"].shape
-    assert one.x["image"].dtype == torch.float32
-    assert torch.equal(one.x["image"], two.x["image"])
-    assert not torch.equal(one.x["image"], other.x["image"])
+    assert one.x[field].shape == before.x[field].shape
+    assert one.x[field].dtype == before.x[field].dtype
+    assert torch.equal(one.x[field], two.x[field])
+    assert torch.equal(one.y, two.y)
+    assert not torch.equal(one.x[field], other.x[field])

@@ -12,7 +12,7 @@ WRITTEN = []
 
 
 @view(recorded=False)
-def on_policy(batch: Batch, rng: np.random.Generator, student: nn.Module, *, prompt: Count = 4) -> Batch:
+def own_words(batch: Batch, rng: np.random.Generator, student: nn.Module, *, prompt: Count = 4) -> Batch:
     """Keep the first `prompt` tokens and sample the others from the student; labels are the next tokens, -100 in the prompt."""
     assert not student.training
     tokens = batch.x["tokens"].clone()
