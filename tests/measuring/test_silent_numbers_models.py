@@ -141,7 +141,7 @@ def test_65_logits_of_another_width_are_refused_not_broadcast():
     """(n, 1) against (n, classes) would broadcast without a word."""
     for width in (1, 2, 4):
         with pytest.raises(Refusal, match=rf"logits of shape \(6, {width}\), expected \(6, 3\)"):
-            running.answers(Runner(lambda x, width=width: np.zeros((6, width), np.float32)), x_of(IMAGE, 6), 3)
+            running.answers(Runner(lambda x, width=width: np.zeros((6, width), np.float32)), x_of(IMAGE, 6), IMAGE)
 
 
 def test_67_logits_that_are_not_finite_are_never_scored():
@@ -149,7 +149,7 @@ def test_67_logits_that_are_not_finite_are_never_scored():
     logits = np.zeros((6, 3), np.float32)
     logits[2:4, 1] = np.nan
     with pytest.raises(Refusal, match="invalid output: 2 of 6 rows are not finite"):
-        running.answers(Runner(lambda x: logits), x_of(IMAGE, 6), 3)
+        running.answers(Runner(lambda x: logits), x_of(IMAGE, 6), IMAGE)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The measuring stages through the store, as the engine runs them."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -60,9 +61,9 @@ def test_logits_that_are_not_finite_fail_the_job():
         return logits
 
     with pytest.raises(Refusal, match="invalid output: 2 of 6 rows are not finite"):
-        running.answers(Runner(wrong), x_of(IMAGE, 6), 3)
+        running.answers(Runner(wrong), x_of(IMAGE, 6), IMAGE)
     with pytest.raises(Refusal, match=r"invalid output: logits of shape \(6, 3\), expected \(6, 4\)"):
-        running.answers(Runner(wrong), x_of(IMAGE, 6), 4)
+        running.answers(Runner(wrong), x_of(IMAGE, 6), dataclasses.replace(IMAGE, classes=4))
 
 
 def test_an_int8_artefact_is_predicted_through_onnx_runtime(world):

@@ -14,7 +14,7 @@ TARGETS = ("torch_cpu", "ort_cpu")
 @pytest.fixture
 def texts(world):
     use = {"name": "random_tokens", "params": {"n": 40, "length": LENGTH, "vocabulary": 40, "classes": 3}}
-    return world.run(data, {"dataset": use, "validation": 0.2, "seed": 0, "limit": {}, "groups": []}, {})
+    return world.run(data, {"dataset": use, "validation": 0.2, "seed": 0, "limit": {}, "groups": [], "role": "home"}, {})
 
 
 @pytest.fixture

@@ -1,0 +1,27 @@
+"""Any task that comes with lm-eval, by its name."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from kdbench import Whole, harness
+
+
+@harness(groups=("*",), metrics=("acc",), answer="{answer}")
+def lm_eval_task(
+    *,
+    task: str,
+    answer: Literal["class", "next", "text"] = "class",
+    limit: Whole = 0,
+    groups: list[str] | None = None,
+    cluster: str = "",
+) -> dict[str, Any]:
+    """A task of lm-eval as it stands: its own prompts, delimiter (" " unless it says otherwise) and metrics.
+
+    task: a name such as arc_easy, not a group of tasks. Its data must be on this machine, in the cache of the library datasets:
+    nothing is downloaded. Its file, found by its name, is run with the code that it names, which is lm-eval's. limit: documents
+    at most, 0 for all. answer: what it asks: a "class" (multiple choice), the "next" tokens (a likelihood) or a "text". groups:
+    fields of its documents whose results are compared; cluster: a field whose documents belong together.
+    """
+    del limit  # counted by whoever asks
+    return {"task": task, "metadata": {"kdbench": {"groups": groups or [], "cluster": cluster, "answer": answer}}}
