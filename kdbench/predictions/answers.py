@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from kdbench.predictions.layout import Layout
-from kdbench.predictions.raw import Raw
+from kdbench.tables.raw import Raw
 
 TOLERANCE = 1e-3
 """How far a row of probabilities may sum from 1: float16 and four digits of CSV stay within it."""

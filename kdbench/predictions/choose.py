@@ -8,7 +8,7 @@ from typing import Any
 
 from kdbench.judge import requires
 from kdbench.nouns import Refusal, Suite, Use
-from kdbench.nouns.predictions import KINDS
+from kdbench.nouns.predictions import INPUTS, lacks
 from kdbench.predictions.table import Table
 from kdbench.registry import Plugins, nearest
 from kdbench.signature import Description
@@ -87,9 +87,7 @@ def _has(table: Table) -> bool:
 def _reads(about: Description, table: Table) -> bool:
     """Whether a file says enough about each example for this metric."""
     reads = str(about.facts.get("reads") or "logits")
-    if "values" in (reads, table.kind):
-        return reads == table.kind
-    return KINDS.index(table.kind) >= KINDS.index(reads)
+    return reads != INPUTS and not lacks(table.kind, reads)
 
 
 def listed(text: str, plugins: Plugins) -> tuple[Use, ...]:

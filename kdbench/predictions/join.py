@@ -13,9 +13,9 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from kdbench.nouns import Refusal
 from kdbench.predictions import groups
 from kdbench.predictions.answers import logarithms, normalised
-from kdbench.predictions.raw import MOST_NUMBERS, refuse, short
 from kdbench.predictions.sets import Where
 from kdbench.predictions.table import Levels, Table
+from kdbench.tables.raw import MOST_NUMBERS, refuse, short
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from kdbench.predictions.layout import Layout, classes_said
-from kdbench.predictions.raw import MOST_TEXT, Raw, refuse, short
+from kdbench.tables.raw import MOST_TEXT, Raw, refuse, short
 
 MOST_CLASSES = 20_000
 WHOLE = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kdbench.predictions.raw import MOST_TEXT, Raw, short
 from kdbench.registry import nearest
+from kdbench.tables.raw import MOST_TEXT, Raw, short
 
 KIND_OF = {"logits": "logits", "probabilities": "probabilities", "decision": "decisions", "value": "values"}
 """Column -> the kind of answer that it holds."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kdbench.predictions.labels import WHOLE, texts
-from kdbench.predictions.raw import Raw, short
+from kdbench.tables.raw import Raw, short
 
 MOST_SETS = 2_000
 TAKEN = frozenset({"none", "clean", "original", "*"})

@@ -13,12 +13,12 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from kdbench.predictions import answers, labels
 from kdbench.predictions.layout import GROUP, Layout, layout
-from kdbench.predictions.raw import MOST_TEXT, Raw, refuse, short
-from kdbench.predictions.read_csv import read_csv
-from kdbench.predictions.read_npz import read_npz
-from kdbench.predictions.read_parquet import read_parquet
 from kdbench.predictions.sets import Where, sets_of
 from kdbench.registry import nearest
+from kdbench.tables.raw import MOST_TEXT, Raw, refuse, short
+from kdbench.tables.read_csv import read_csv
+from kdbench.tables.read_npz import read_npz
+from kdbench.tables.read_parquet import read_parquet
 
 READERS = {".parquet": read_parquet, ".csv": read_csv, ".npz": read_npz}
 

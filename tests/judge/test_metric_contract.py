@@ -5,6 +5,9 @@ import math
 import subprocess
 import sys
 
+import made_harness
+import made_texts
+import made_tokens
 import numpy as np
 import pytest
 from asking import PLUGINS, metric, over_groups, predictions
@@ -26,7 +29,8 @@ ASKS = {d.name: requires(d) for d in FOUND}
 MEASURED = [name for name, form in FORM.items() if form == "measured"]
 OF_FRAMES = [name for name, form in FORM.items() if form == "frame"]
 OF_FEATURES = [name for name in FORM if any("features" in e for e in ASKS[name])]
-OF_PREDICTIONS = [n for n in FORM if n not in MEASURED and n not in OF_FRAMES and n not in OF_FEATURES]
+OF_VECTORS = [d.name for d in FOUND if d.facts.get("reads") == "vectors"]  # test_metrics_vectors.py holds these promises for them
+OF_PREDICTIONS = [n for n in FORM if n not in {*MEASURED, *OF_FRAMES, *OF_FEATURES, *OF_VECTORS}]
 READS = {d.name: d.facts["reads"] for d in FOUND if d.name in OF_PREDICTIONS}
 AXES = {
     "quality", "fidelity", "calibration", "selective", "robustness", "ood", "bias", "latency", "memory", "energy", "compute",
@@ -53,9 +57,15 @@ STORED = {
 }  # fmt: skip
 
 
+MADE = {"texts": made_texts.evidence, "tokens": made_tokens.evidence, "harness": made_harness.evidence}
+"""What is not about classes: reads -> (n, skill, rng) -> evidence; the skill of a perfect model is infinite."""
+
+
 def evidence(name, classes=2, n=120, skill=2.0, seed=0):
     """What a metric of predictions may ask for, as the metric reads it."""
     rng = np.random.default_rng(seed)
+    if READS[name] in MADE:
+        return MADE[READS[name]](n, skill, rng)
     if READS[name] == "values":
         label = rng.normal(size=n)
         return {"predictions": predictions(label + rng.normal(size=n), label, kind="values")}
@@ -108,7 +118,7 @@ def test_it_declares_what_a_reader_needs(found):
     assert found.doc
     assert len(facts["equation"]) > 3, "the formula, in plain text"
     assert len(facts["source"]) > 3, "who defined it"
-    assert facts.get("reads", "logits") in KNOWN
+    assert any(facts.get("reads", "logits") in family for family in (*KNOWN, ("inputs", "harness")))
     assert int(facts.get("version", 1)) >= 1
     assert requires(found) <= OFFERED
 
@@ -174,7 +184,9 @@ RANKED.remove("agreement_over_chance")  # two that are never wrong agree by chan
 
 @pytest.mark.parametrize("name", RANKED)
 def test_a_perfect_predictor_is_better_than_a_bad_one(name):
-    if READS[name] == "values":
+    if READS[name] in MADE:
+        best, worst = (value(name, MADE[READS[name]](100, skill, np.random.default_rng(2))) for skill in (math.inf, -1.0))
+    elif READS[name] == "values":
         truth = np.arange(30.0)
         good, bad = predictions(truth, truth, kind="values"), predictions(truth[::-1].copy(), truth, kind="values")
         best, worst = value(name, {"predictions": good}), value(name, {"predictions": bad})

@@ -342,3 +342,24 @@ def test_a_method_beside_one_checkpoint_says_so():
     assert compare(three, one)["scope"].startswith("a method beside one checkpoint")
     assert compare(one, other)["scope"] == "checkpoint: examples vary"
     assert compare(three, three)["scope"] == "method: examples and seeds vary"
+
+
+@pytest.mark.parametrize("values", [[0.4], [0.4, 0.41, 0.39]])
+def test_one_document_separates_nobody(values):
+    """A probe of one document was called BEATS with p < 0.0001, for all its draws are equal."""
+    a, b = (method(name, np.asarray(values) + shift, np.full(500, 0.4 + shift), units=1) for name, shift in (("a", 0), ("b", -0.001)))
+    found = compare(a, b, Rules())
+    assert found["verdict"] == "INCONCLUSIVE"
+    assert math.isnan(found["p"])
+    assert math.isnan(found["low"])
+
+
+def test_one_document_has_no_interval():
+    from kdbench.judge.readings import Reading
+    from kdbench.judge.seeds import over
+
+    one = [Reading(value, draws=np.full(50, value), units=1) for value in (0.4, 0.5)]
+    for held in (one[:1], one):
+        found = over(held)
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)

@@ -11,9 +11,9 @@ import pytest
 from made_files import good, logits, npz, parquet, text, write
 
 from kdbench import Refusal
-from kdbench.predictions import raw
 from kdbench.predictions.sets import Where
 from kdbench.predictions.table import read
+from kdbench.tables import raw
 
 FORMATS = (".parquet", ".csv", ".npz")
 
@@ -203,7 +203,7 @@ def test_bombs_are_refused_by_what_they_announce(tmp_path, monkeypatch):
     pq.write_table(pa.table({"id": many, "label": many, "decision": many}), tmp_path / "f.parquet")
     assert "21000000 rows; at most 20000000 are read" in refused(tmp_path / "f.parquet")
     path = npz(tmp_path / "f.npz", good())
-    monkeypatch.setattr("kdbench.predictions.read_npz.MOST_BYTES", 100)
+    monkeypatch.setattr("kdbench.tables.read_npz.MOST_BYTES", 100)
     assert "bytes when unpacked; at most 100 are read" in refused(path)
     text(tmp_path / "f.csv", good())
     monkeypatch.setattr(raw, "MOST_BYTES", 100)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from kdbench.predictions.raw import MOST_BYTES, Raw, check_names, check_size, load, refuse
+from kdbench.tables.raw import MOST_BYTES, Raw, check_names, check_size, load, refuse
 
 INDEX = "__index_level_"
 """How the names of a pandas index begin: it is not a column that anyone wrote."""

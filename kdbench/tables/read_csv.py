@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.csv as pacsv  # type: ignore[import-untyped]
 
-from kdbench.predictions.raw import Raw, check_names, check_size, load, refuse, short
+from kdbench.tables.raw import Raw, check_names, check_size, load, refuse, short
 
 NUMBERS = ("value",)
 NUMBERED = ("logit.", "probability.")

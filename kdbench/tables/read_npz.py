@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from kdbench.nouns import canonical
-from kdbench.predictions.raw import MOST_BYTES, MOST_TEXT, Raw, check_names, check_size, load, refuse
+from kdbench.tables.raw import MOST_BYTES, MOST_TEXT, Raw, check_names, check_size, load, refuse
 
 
 def read_npz(path: Path) -> Raw:

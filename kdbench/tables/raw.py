@@ -1,4 +1,4 @@
-"""The columns of a prediction file as they lie in it, whatever its format, and the limits of what is read."""
+"""The columns of a file as they lie in it, whatever its format, and the limits of what is read."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def short(value: object) -> str:
 
 
 def load(path: Path) -> bytes:
-    """The bytes of a prediction file: a regular file, not a link, of at most MOST_BYTES. Raises Refusal."""
+    """The bytes of a file: regular, not a link, of at most MOST_BYTES. Raises Refusal."""
     try:
         data = files.read(path, MOST_BYTES)
     except FileNotFoundError:
