@@ -15,7 +15,7 @@ from kdbench.stages import load
 from kdbench.stages.load import LARGEST_FILE
 
 GRAPH = "model.onnx"
-FLOATING = ("image", "numeric")
+FLOATING = ("image", "numeric", "audio")
 """Inputs of a network of ours that are numbers; the others are codes."""
 
 

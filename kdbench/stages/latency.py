@@ -55,12 +55,15 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     if spec.get("host") and spec["host"] != digest(fingerprint()):
         raise Refusal("planned on another machine: plan again here, since timings belong to their host")
     ask = running.asked(spec, place)
-    x = running.of_length(samples.read(inputs["data"], "test").x, ask.length)
+    padding = samples.shape(inputs["data"]).padding
+    x = running.of_length(samples.read(inputs["data"], "test").x, ask.length or ask.decode, padding)
     source = {"reference": inputs["reference"], "contender": inputs["reference" if spec["null"] else "artefact"]}
     runners = {
         role: running.open_runner(artefacts.read(entry, place.plugins), spec["target"], place, running.first_rows(x, ask.batch))
         for role, entry in source.items()
     }
+    if ask.decode:
+        runners = {role: _decoder(runner) for role, runner in runners.items()}
     made = time_pair(runners["reference"], runners["contender"], x, ask)
     draft.arrays("latency.npz", made.arrays)
     draft.json("latency.json", {**made.facts, "null": spec["null"]})
@@ -92,8 +95,18 @@ def time_pair(reference: Runner, contender: Runner, x: Mapping[str, np.ndarray],
     result = running.elsewhere(contender, Path(timing_script.__file__), request, runners, files)
     made = _timed(_here(request, runners, files) if result is None else result)
     host = facts["contender"].get("host") if result is not None else None
-    made.facts.update(batch=ask.batch, length=ask.length, host=host or fingerprint(), facts=facts)
+    width = 1 if ask.decode else x["tokens"].shape[1] if "tokens" in x else 0
+    made.facts.update(
+        tokens=width, batch=ask.batch, length=ask.length, decode=ask.decode, host=host or fingerprint(), facts=facts
+    )
     return made
+
+
+def _decoder(runner: Runner) -> Runner:
+    """The model as it writes. Raises Refusal for one that remembers nothing."""
+    if runner.decoder is None:
+        raise Refusal("no cache: this model, on this target, reads everything again for each token; see its times by length")
+    return runner.decoder
 
 
 def scored(runner: Runner, calls: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -27,7 +27,8 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     _import_model(inputs["artefact"], place)
 
     def rows() -> dict[str, np.ndarray]:
-        return running.of_length(samples.read(inputs["data"], "test").x, ask.length)
+        padding = samples.shape(inputs["data"]).padding
+        return running.of_length(samples.read(inputs["data"], "test").x, ask.length, padding)
 
     def make() -> Runner:
         artefact = artefacts.read(inputs["artefact"], place.plugins)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from kdbench.nets.inside import inner_values
-from kdbench.nouns import Job, Refusal, Runner
+from kdbench.nouns import Artefact, Job, Refusal, Runner
 from kdbench.stages import Place, artefacts, running, samples
 from kdbench.store import Draft, Entry
 
@@ -19,6 +19,9 @@ TOLERANCE = 1e-3
 """Largest difference of a float32 export, relative to the row's largest logit. A target of lower precision says its own."""
 
 CHUNK = 256
+LARGEST = 2**24
+"""Logits over a vocabulary that are compared at most."""
+IGNORED = -100
 NARROW = 32
 """Rows whose decision is the closest: the first to flip."""
 FEW = 4
@@ -33,8 +36,23 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     if artefact.runtime != "torch":
         raise Refusal(f"{artefact.runtime} artefacts have no eager twin to compare with")
     runner = running.reopened(inputs["artefact"], spec["target"], place, running.first_rows(rows.x, 2))
-    there = running.answers(runner, rows.x, artefact.shape.classes)
+    if artefact.shape.answer in ("next", "text"):
+        draft.json("parity.json", _of_tokens(artefact, runner, rows))
+        return
+    there = running.answers(runner, rows.x, artefact.shape)
     draft.json("parity.json", check(artefact.module, runner, rows.x, there, rows.ids))
+
+
+def _of_tokens(artefact: Artefact, runner: Runner, rows: samples.Rows) -> dict[str, Any]:
+    """As `check`, over the tokens that are asked for, in as many rows as `LARGEST` logits allow; an id says row and place."""
+    most = max(1, LARGEST // (rows.y.shape[1] * max(1, artefact.shape.classes)))
+    few = rows.take(np.arange(min(most, len(rows.y))))
+    asked = few.y != IGNORED
+    here, there = eager(artefact.module, few.x)[asked], np.asarray(runner.predict(few.x), np.float32)[asked]
+    ids = np.array([f"{few.ids[row]}@{place}" for row, place in np.argwhere(asked)])
+    facts: Mapping[str, Any] = runner.facts
+    found = compare(here, there, ids, float(facts.get("tolerance", TOLERANCE)))
+    return {**found, "tolerance_reason": str(facts.get("tolerance_reason", ""))}
 
 
 def check(module: nn.Module, runner: Runner, x: Mapping[str, np.ndarray], there: np.ndarray, ids: np.ndarray) -> dict[str, Any]:

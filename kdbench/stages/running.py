@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kdbench.nouns import Artefact, Refusal, Runner, canonical
+from kdbench.nouns import Artefact, Refusal, Runner, Shape, canonical
 from kdbench.registry import given
 from kdbench.stages import Place, artefacts
 from kdbench.store import Entry
@@ -19,17 +19,23 @@ from kdbench.store import Entry
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """How a model is called and timed. batch: rows a call; length: of sequences, 0 for as they are; threads: in an operator;
-    pairs: block pairs, more where calls are short; seconds: the time they may take.
+    """How a model is called and timed. batch: rows a call; length: of sequences, 0 for as they are; decode: the next token is
+    asked for, after so many that are remembered; threads: in an operator; pairs: block pairs, more where calls are short;
+    seconds: the time they may take.
     """
 
     batch: int = 1
     length: int = 0
+    decode: int = 0
     threads: int = 1
     pairs: int = 60
     seconds: float = 12.0
 
 
+CHUNK = 256
+"""Rows of tokens that are asked at once."""
+WIDTH_STEP = 16
+"""Widths of batches are multiples of this: a target that compiles a graph for each width meets few of them."""
 _NO_BUNDLE = "this target cannot be timed: its runner has no bundle"
 _LATEST: dict[tuple[str, str], Runner] = {}
 """The runner opened last, by artefact and target: a process that predicts on twenty shifted sets exports its network once."""
@@ -69,30 +75,60 @@ def first_rows(x: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
 def asked(spec: Mapping[str, Any], place: Place) -> Ask:
     """What the spec of a job that measures says; what it does not say is as `Ask` has it."""
     threads = int(spec["target"]["params"].get("threads", place.threads))
-    return Ask(threads=threads, **{name: spec[name] for name in ("batch", "length", "pairs", "seconds") if name in spec})
+    return Ask(
+        threads=threads, **{name: spec[name] for name in ("batch", "length", "decode", "pairs", "seconds") if name in spec}
+    )
 
 
-def of_length(x: Mapping[str, np.ndarray], length: int) -> dict[str, np.ndarray]:
-    """Rows of tokens cut to a length, or repeated up to it; 0 leaves all rows as they are. Raises Refusal for other inputs."""
+def of_length(x: Mapping[str, np.ndarray], length: int, padding: int | None = None) -> dict[str, np.ndarray]:
+    """Rows of tokens cut to a length, or repeated up to it, without what fills them up (padding; None for nothing); 0 leaves all
+    rows as they are. Raises Refusal for other inputs.
+    """
     if not length:
         return dict(x)
     if other := sorted(set(x) - {"tokens"}):
         raise Refusal(f"no length {length}: only tokens have a length, and there is {', '.join(other)}")
     if not x["tokens"].shape[1]:
         raise Refusal(f"no length {length}: the rows have no token that could be repeated")
-    return {"tokens": np.ascontiguousarray(x["tokens"][:, np.arange(length) % x["tokens"].shape[1]])}
+    tokens = x["tokens"]
+    held = (tokens != padding)[:, ::-1] if padding is not None else np.ones(tokens.shape, bool)
+    size = np.where(held.any(axis=1), tokens.shape[1] - held.argmax(axis=1), tokens.shape[1])
+    return {"tokens": np.take_along_axis(tokens, np.arange(length)[None] % size[:, None], axis=1)}
 
 
-def answers(runner: Runner, x: Mapping[str, np.ndarray], classes: int) -> np.ndarray:
-    """Logits float32 (n, classes) of all rows. Raises Refusal for another shape and for numbers that are not finite."""
+def answers(runner: Runner, x: Mapping[str, np.ndarray], shape: Shape) -> np.ndarray:
+    """Logits, or vectors, float32 (n, classes) of all rows. Tokens go through the model in the order of their length, cut to the
+    longest of a batch: nothing attends to what fills them up. Raises Refusal for another shape and for numbers that are not
+    finite.
+    """
     n = len(next(iter(x.values())))
-    logits = np.asarray(runner.predict(x), dtype=np.float32)
-    if logits.shape != (n, classes):
-        raise Refusal(f"invalid output: logits of shape {logits.shape}, expected {(n, classes)}")
+    if set(x) == {"tokens"}:
+        logits = _by_length(runner, x["tokens"], shape.padding)
+    else:
+        logits = np.asarray(runner.predict(x), dtype=np.float32)
+    if logits.ndim != 2 or len(logits) != n or (shape.classes and logits.shape[1] != shape.classes):
+        raise Refusal(f"invalid output: logits of shape {logits.shape}, expected {(n, shape.classes or 'd')}")
     broken = int((~np.isfinite(logits)).any(axis=1).sum())
     if broken:
         raise Refusal(f"invalid output: {broken} of {n} rows are not finite")
     return logits
+
+
+def _by_length(runner: Runner, tokens: np.ndarray, padding: int) -> np.ndarray:
+    held = (tokens != padding)[:, ::-1]
+    length = np.where(held.any(axis=1), tokens.shape[1] - held.argmax(axis=1), 1)
+    order = np.argsort(length, kind="stable")
+    parts = []
+    for start in range(0, len(order), CHUNK):
+        index = order[start : start + CHUNK]
+        width = min(tokens.shape[1], -(-int(length[index].max()) // WIDTH_STEP) * WIDTH_STEP)
+        parts.append(np.asarray(runner.predict({"tokens": np.ascontiguousarray(tokens[index, :width])}), dtype=np.float32))
+    found = np.concatenate(parts)
+    if len(found) != len(order):
+        raise Refusal(f"invalid output: logits of shape {found.shape} for {len(order)} rows")
+    back = np.empty_like(found)
+    back[order] = found
+    return back
 
 
 def lay(runner: Runner, folder: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from kdbench.store import Draft, Entry
 WARM = ("torch._dynamo",)
 """Imported by torch itself in every process that steps an optimizer or dispatches an operator; a second of work, so once."""
 
-_FLOATING = ("image", "numeric")
+_FLOATING = ("image", "numeric", "audio")
 """Inputs of floating point; the others are codes."""
 
 
@@ -28,7 +28,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     """
     entry = inputs["artefact"]
     artefact = artefacts.read(entry, place.plugins)
-    shipped = tuple(artefact.files) or (artefacts.WEIGHTS,)
+    shipped = (artefacts.WEIGHTS,) if artefact.runtime == "torch" else tuple(artefact.files)
     formats: dict[str, int] = {}
     for name in shipped:
         ending = name.rpartition(".")[2] if "." in name else "no ending"
@@ -44,7 +44,8 @@ def measure(artefact: Artefact, row: Mapping[str, np.ndarray] | None = None) -> 
     if artefact.runtime == "torch":
         from kdbench.nets import flops, sizes  # noqa: PLC0415 - other runtimes are counted without torch
 
-        return {**sizes.torch_sizes(artefact.module), **flops.count(artefact.module, row)}
+        counts = {**sizes.torch_sizes(artefact.module), **flops.count(artefact.module, row)}
+        return {**counts, "cache_bytes_per_token": sizes.cache_bytes(artefact.module)}
     graphs = [data for name, data in artefact.files.items() if name.endswith(".onnx")]
     if artefact.runtime == "onnx" and len(graphs) == 1:
         from kdbench.nets import onnx_flops, onnx_sizes  # noqa: PLC0415 - as above

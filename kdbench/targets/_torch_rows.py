@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from kdbench import Bundle, Runner
+from kdbench.targets import _decode_loader as writing
 from kdbench.targets._rows import predictor
 from kdbench.targets._torch_loader import has_images, ready
 
@@ -36,6 +40,19 @@ def torch_predictor(
             return predict(x)
 
     return at_threads
+
+
+def decoder(module: nn.Module, network: bytes, threads: int, facts: Mapping[str, Any]) -> Runner | None:
+    """The network as it writes (see `Runner.decoder`); None for one that remembers nothing between tokens."""
+    if not hasattr(module, "step"):
+        return None
+    predict = predictor(partial(writing.call, module), writing.unread)
+
+    def at_threads(x: Mapping[str, np.ndarray]) -> np.ndarray:
+        with using(threads):
+            return predict(x)
+
+    return Runner(at_threads, Bundle({writing.MODULE: network}, Path(writing.__file__)), facts)
 
 
 def torch_facts(module: nn.Module, provider: str, threads: int) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import torch
 from kdbench import Artefact, Bundle, Count, Runner, inner_values, target
 from kdbench.targets import _torch_loader as loader
 from kdbench.targets._tolerance import allowed
-from kdbench.targets._torch_rows import torch_facts, torch_predictor, using
+from kdbench.targets._torch_rows import decoder, torch_facts, torch_predictor, using
 
 
-@target(accepts=("torch",))
+@target(accepts=("torch",), decodes=True)
 def torch_bf16(artefact: Artefact, example: Mapping[str, np.ndarray], *, threads: Count = 1) -> Runner:
     """The network with weights, buffers and arithmetic in bfloat16, eager, on the CPU; its logits are given as float32.
 
@@ -35,9 +35,9 @@ def torch_bf16(artefact: Artefact, example: Mapping[str, np.ndarray], *, threads
             return found
 
     facts = torch_facts(module, "eager CPU", threads) | {"native_bfloat16": _instructions()} | allowed("bfloat16")
-    return Runner(
-        torch_predictor(call, threads), Bundle({loader.MODULE: network.getvalue()}, Path(loader.__file__)), facts, inside
-    )
+    bundle = Bundle({loader.MODULE: network.getvalue()}, Path(loader.__file__))
+    writes = decoder(module, network.getvalue(), threads, facts)
+    return Runner(torch_predictor(call, threads), bundle, facts, inside, decoder=writes)
 
 
 def _instructions() -> str:

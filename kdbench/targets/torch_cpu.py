@@ -12,10 +12,10 @@ import torch
 
 from kdbench import Artefact, Bundle, Count, Runner, target
 from kdbench.targets import _torch_loader as loader
-from kdbench.targets._torch_rows import torch_facts, torch_predictor
+from kdbench.targets._torch_rows import decoder, torch_facts, torch_predictor
 
 
-@target(accepts=("torch",), reference=True)
+@target(accepts=("torch",), reference=True, decodes=True)
 def torch_cpu(artefact: Artefact, example: Mapping[str, np.ndarray], *, threads: Count = 1) -> Runner:
     """The network as it is: eager, evaluation mode, inference mode, on the CPU.
 
@@ -27,4 +27,6 @@ def torch_cpu(artefact: Artefact, example: Mapping[str, np.ndarray], *, threads:
     network = io.BytesIO()
     torch.save(module, network)
     bundle = Bundle({loader.MODULE: network.getvalue()}, Path(loader.__file__))
-    return Runner(torch_predictor(loader.caller(module), threads), bundle, torch_facts(module, "eager CPU", threads))
+    facts = torch_facts(module, "eager CPU", threads)
+    writes = decoder(module, network.getvalue(), threads, facts)
+    return Runner(torch_predictor(loader.caller(module), threads), bundle, facts, decoder=writes)
