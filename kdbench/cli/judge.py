@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdbench.cli import options
 from kdbench.cli.terminal import clean
-from kdbench.nouns import Compare, Refusal
+from kdbench.nouns import Compare, Refusal, Use
 from kdbench.suite.names import problem
 
 if TYPE_CHECKING:
@@ -158,6 +158,6 @@ def _judged(asked: options.Asked, store: Store, site: Site) -> Suite | None:
     if outcome.interrupted:
         print("interrupted: what was judged is kept; run the same command again to go on", file=sys.stderr)
         return None
-    kept = [(use, job) for use, job in zip(asked.suite.axes, jobs, strict=True) if applies(store, job)]
+    kept = [(Use(**job.spec["metric"]), job) for job in jobs if applies(store, job)]
     compared(store, [job for _, job in kept], asked.suite)
     return replace(asked.suite, axes=tuple(use for use, _ in kept) or asked.suite.axes[:1])

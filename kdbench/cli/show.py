@@ -96,12 +96,21 @@ def parameters(one: Description) -> list[str]:
 
 def allowed(param: Param) -> str:
     """What a parameter takes, in words: `Positive` is "float above 0", `Literal['a', 'b']` is "'a' or 'b'"."""
-    if param.annotation in RANGES:
-        kind, span = RANGES[param.annotation]
-        return f"{kind.__name__} {span_text(span)}"
     if found := choices(param):
         return " or ".join(map(repr, found))
-    return " or ".join("nothing" if part.strip() == "None" else part.strip() for part in param.annotation.split("|"))
+    return " or ".join(_spoken(part.strip()) for part in param.annotation.split("|"))
+
+
+def _spoken(annotation: str) -> str:
+    """One of the types of a union: a range in words, also as the parts of a list."""
+    if annotation in RANGES:
+        kind, span = RANGES[annotation]
+        return f"{kind.__name__} {span_text(span)}"
+    outer, bracket, inner = annotation.partition("[")
+    name, comma, rest = inner.rstrip("]").partition(",")
+    if bracket and name in RANGES:
+        return f"{outer}[{_spoken(name)}{comma}{rest}]"
+    return "nothing" if annotation == "None" else annotation
 
 
 def choices(param: Param) -> list[Any]:

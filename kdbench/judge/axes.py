@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kdbench.nouns import Params, Suite
+from kdbench.nouns import Params, Refusal, Suite, Task
+from kdbench.nouns.predictions import INPUTS, KINDS
 from kdbench.registry import Plugins
 from kdbench.signature import Description
 
@@ -27,6 +28,37 @@ def convention(description: Description, params: Params) -> str:
     values = {p.name: p.default for p in description.params} | dict(params)
     parts = (", ".join(f"{k}={v}" for k, v in values.items()), str(description.facts.get("convention") or ""))
     return "; ".join(part for part in parts if part)
+
+
+MADE_AT_HOME = frozenset(
+    {"size", "cost", "latency", "null", "memory", "energy", "parity", "validation", "teacher_validation", "ood", "features",
+     "teacher_features", "validation_features", "ood_features"}
+)  # fmt: skip
+"""Evidence that there is of a task's own data alone: a probe and a question of lm-eval bring predictions and nothing else."""
+READS: Mapping[str, str] = {"class": "logits", "next": "tokens", "text": "texts", "vector": "vectors"}
+"""What predictions hold, by what was asked."""
+
+
+def answer_of(task: Task, plugins: Plugins) -> str:
+    """What the models of a task are asked ("class", "next", "text", "vector"); "" where no plugin says it, as of files."""
+    kind = "harness" if task.home and task.harness.tasks else "dataset"
+    try:
+        return str(plugins.about(task.data.dataset, kind)["answer"])
+    except Refusal:
+        return ""
+
+
+def applies(about: Description, task: Task, plugins: Plugins) -> bool:
+    """Whether a metric is about what the models of a task are asked. One that is not has no rows on the task's board."""
+    reads, wanted = str(about.facts.get("reads") or "logits"), frozenset(about.evidence)
+    if about.facts.get("form") == "measured" or not wanted & {"predictions", "ood", "validation"}:
+        return not task.home
+    if reads == "harness":
+        return bool(task.home and task.harness.tasks)
+    if task.home and wanted & MADE_AT_HOME:
+        return False
+    answer = answer_of(task, plugins)
+    return not answer or reads == INPUTS or any(reads in family and READS[answer] in family for family in KINDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,13 +80,14 @@ def assemble(
     over = scores[scores["seed"] == OVER_SEEDS]
     recipes = pd.DataFrame(list(recipe.recipes(suite, plan, store)), columns=list(recipe.COLUMNS))
     parity = like.parity(suite, recipes, scores, plugins)
-    apart = like.apart(parity) if suite.compare.unlike == "apart" else {}
+    apart = like.apart(parity, suite) if suite.compare.unlike == "apart" else {}
     ranked = ranking(suite, over, _replicates(judging, entries, plugins), held, apart)
     decided = list(gates(suite.gates, _records(over)))
     curves = [_table(entries[job.key], "curves.parquet") for job in judging if job.key in entries]
     curves = [c for c in curves if len(c)]
     found = [e for job in judging if (e := entries.get(job.key)) is not None and "discoveries.parquet" in e.names()]
-    over_tasks, tests = dataset.datasets(ranked.standings)
+    homes = {task.name for task in suite.tasks if not task.home}
+    over_tasks, tests = dataset.datasets([row for row in ranked.standings if row["task"] in homes])
     return Board(
         suite,
         scores,

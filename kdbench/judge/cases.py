@@ -14,7 +14,7 @@ from kdbench.judge.evidence import Examples, Piece, predictions, rows_of
 from kdbench.judge.readings import Reading, Spot, nothing
 from kdbench.judge.rows import OVER_SEEDS
 from kdbench.nouns import Predictions
-from kdbench.nouns.predictions import KINDS
+from kdbench.nouns.predictions import KINDS, lacks
 from kdbench.store import Entry
 
 ABSENT = {
@@ -23,6 +23,8 @@ ABSENT = {
     "validation": "there are no predictions on the validation split",
     "teacher_validation": "the teacher has no predictions on the validation split",
 }
+ABOUT_LABELS = frozenset({"quality", "calibration", "selective"})
+"""Axes whose metrics of classes compare answers with labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ def _problem(metric: Metric, piece: Piece, offered: Mapping[str, Any]) -> Readin
             unknown = _unknown(metric, offered[name])
             if unknown:
                 return nothing("not applicable", unknown if name == "predictions" else f"{name}: {unknown}")
+    if "predictions" in metric.asks and _unanswerable(metric, offered["predictions"]):
+        return nothing("not applicable", "no example has a right answer")
     absent = [word for name, word in ABSENT.items() if name in metric.asks and name not in offered]
     return nothing("undefined", absent[0]) if absent else None
 
@@ -104,12 +108,13 @@ def _unknown(metric: Metric, of: Predictions) -> str:
     """What the metric needs to know of each example and these predictions do not tell; "" for nothing."""
     if metric.form == "frame" and of.kind == "values":  # a library of its own decides by name
         return ""
-    reads = str(metric.facts.get("reads") or "logits")
-    if (of.kind == "values") != (reads == "values"):
-        return f"it reads {reads}; these predictions are {of.kind}"
-    if KINDS.index(of.kind) < KINDS.index(reads):
-        return f"it reads {reads}; these predictions hold only {of.kind}"
-    return ""
+    return lacks(of.kind, str(metric.facts.get("reads") or "logits"))
+
+
+def _unanswerable(metric: Metric, of: Predictions) -> bool:
+    """Whether a number about being right is asked of examples none of which has a label: it would be 0, as if all were wrong."""
+    decided = of.kind in KINDS[0] and str(metric.facts.get("reads") or "logits") in KINDS[0]
+    return decided and metric.facts.get("axis") in ABOUT_LABELS and len(of.label) > 0 and bool((of.label < 0).all())
 
 
 def _align(offered: dict[str, Any], ids: np.ndarray) -> tuple[dict[str, Any], Reading | None]:

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from kdbench.nouns import Json, Predictions, group_file
+from kdbench.stages import texts
 from kdbench.store import Entry
 
 MISSING = "(missing)"
 """The name of the group of those whose group is not known."""
 CLASS = "class"
 """The group column that every task has: the label."""
+COLUMN = "column."
+"""What the names of further columns of predictions begin with."""
 HELD = 700_000_000
 """Bytes of decoded evidence that a process keeps for its next judge job, which is about the same."""
 
@@ -121,7 +124,11 @@ def predictions(entry: Entry, about: Examples) -> Predictions:
     pred = held["logits"][:, 0] if kind == "values" else held["pred"].astype(np.int64)
     ids = about.ids if np.array_equal(held["ids"], about.ids) else held["ids"]  # held once, and told apart at a glance
     label = about.label if ids is about.ids and np.array_equal(held["label"], about.label) else held["label"]
-    of = Predictions(ids, label, held["logits"], pred, about.classes, about.positive, kind)
+    columns = {name.removeprefix(COLUMN): value for name, value in held.items() if name.startswith(COLUMN)}
+    for name in entry.names():
+        if name.startswith(COLUMN) and name.endswith(texts.ENDING):
+            columns[name.removeprefix(COLUMN).removesuffix(texts.ENDING)] = texts.read(entry, name.removesuffix(texts.ENDING))
+    of = Predictions(ids, label, held["logits"], pred, about.classes, about.positive, kind, columns)
     if "probability" in held:  # as given: the exponential of a logarithm moves round numbers over the edges of bins
         of.__dict__["probability"] = held["probability"]
     _HELD[place] = of

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kdbench.judge import clean_only, features, requires
-from kdbench.judge.axes import convention, metric_id
+from kdbench.judge.axes import applies, convention, metric_id
 from kdbench.judge.measurements import KINDS
 from kdbench.judge.rows import OVER_SEEDS
 from kdbench.nouns import Cell, Job, Plan, Suite, Use
@@ -67,6 +67,8 @@ def missing(
         cells = [cell for cell in plan.cells if cell.task == task.name]
         for use in suite.axes:
             about = plugins.get("metric", use.name)
+            if not applies(about, task, plugins):
+                continue
             job = judged.get((task.name, canonical_use({"name": use.name, "params": dict(use.params)})))
             places: dict[tuple[Any, ...], tuple[str, str]] = {}
             for cell, shift in _cells(about, cells):

@@ -49,7 +49,7 @@ def _data(store: Store, key: str) -> dict[str, Any]:
         meta = store.open(key).json("meta.json")
     except Missing:
         return {}
-    names = ("kind", "n", "classes", "positive", "groups", "clustered", "licence", "source", "notes", "content")
+    names = ("kind", "n", "classes", "positive", "groups", "clustered", "licence", "source", "notes", "content", "chance")
     return {name: meta[name] for name in names if name in meta}
 
 

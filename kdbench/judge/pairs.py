@@ -119,6 +119,8 @@ def _model(held: Sequence[Line], at: tuple[np.ndarray, np.ndarray], bounded: boo
     if bounded:  # two that never differ on n examples may differ on others: the rule of three
         low = ((1 - ((1 - LEVEL) / 2) ** (1 / np.maximum(units, 1))) / Z) ** 2
         var[:, 0] = np.where((var[:, 0] == 0) & (units > 0), low, var[:, 0])
+    drawn = np.array([bool(len(line.draws)) for line in held])
+    var[(units == 1) & drawn[i] & drawn[j], 0] = np.nan  # one document, one cluster: nothing says how another one would differ
     paired = (there[i] == there[j]).all(axis=1) & (counts[i] > 1)
     var[:, 1] = np.where(paired, _of_seeds(np.where(there[i], values[i] - values[j], np.nan)), _of_seeds(values)[i])
     var[:, 2] = np.where(paired, 0.0, _of_seeds(values)[j])

@@ -33,6 +33,8 @@ def parity(suite: Suite, recipes: pd.DataFrame, scores: pd.DataFrame, plugins: P
     known = {(str(r.task), str(r.contender), str(r.key)): str(r.value) for r in recipes.itertuples()}
     beside = _best_minus_last(scores)
     for task in suite.tasks:
+        if task.home:
+            continue  # its contenders are made, and alike or not, where they are at home
         found = {row.name: _facts(task, row, known, plugins) for row in task.contenders}
         first = {"checkpoint_rule": _rule(task, task.teacher), "teacher": "teacher"}
         names = list(next(iter(found.values()), {}))
@@ -49,14 +51,16 @@ def parity(suite: Suite, recipes: pd.DataFrame, scores: pd.DataFrame, plugins: P
     return rows
 
 
-def apart(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    """(task, contender) -> why it is not ranked with the others."""
+def apart(rows: Sequence[Mapping[str, Any]], suite: Suite) -> dict[tuple[str, str], str]:
+    """(task, contender) -> why it is not ranked with the others, at home or elsewhere."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row["unlike"] and row["fact"] in DECIDES:
             said = f"{DECIDES[row['fact']]} {row['value']}, of most others {row['usual']}"
             found.setdefault((row["task"], row["contender"]), []).append(said)
-    return {place: f"not ranked: {'; '.join(said)}" for place, said in found.items()}
+    why = {place: f"not ranked: {'; '.join(said)}" for place, said in found.items()}
+    away = {(task.name, name): text for task in suite.tasks for (home, name), text in why.items() if task.home == home}
+    return {**why, **away}
 
 
 def _facts(task: Task, row: Contender, known: Mapping[tuple[str, str, str], str], plugins: Plugins) -> dict[str, str]:

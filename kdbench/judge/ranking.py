@@ -42,7 +42,7 @@ def ranking(
         apply = set(
             rows.loc[rows["status"] != "not applicable", "metric"]
         )  # what failed still ranks: it is not replaced in silence
-        asked = axis.ranking(suite, axes)
+        asked = (*axis.ranking(suite, axes), *(a for a in axes if a.ranks))  # the one that was asked for may not apply here
         primary = next((a for of in (apply, present) for a in asked if a.id in of), None)
         if primary is None:
             continue

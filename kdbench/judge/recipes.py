@@ -6,7 +6,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from kdbench.nouns import Compress, Contender, Fit, Json, Load, Plan, Start, Suite, Task, Term, Train, Use, canonical
+from kdbench.nouns import (
+    Contender,
+    Fit,
+    Json,
+    Load,
+    Plan,
+    Relabel,
+    Start,
+    Step,
+    Suite,
+    Task,
+    Term,
+    Train,
+    Use,
+    canonical,
+)
 from kdbench.store import Missing, Store
 
 COLUMNS = ("task", "contender", "key", "value")
@@ -15,6 +30,8 @@ COLUMNS = ("task", "contender", "key", "value")
 def recipes(suite: Suite, plan: Plan, store: Store) -> Iterator[dict[str, str]]:
     """One row for each task, contender and fact; facts in the same order for all."""
     for task in suite.tasks:
+        if task.home:
+            continue  # its contenders are made where they are at home
         for contender in task.rows():
             facts = {**_asked(task, contender), **_recorded(task, contender, plan, store)}
             for key, value in facts.items():
@@ -29,7 +46,7 @@ def _asked(task: Task, contender: Contender) -> dict[str, str]:
     if isinstance(first, Start):
         facts["starts_from"] = first.source
     elif isinstance(first, Load):
-        facts["starts_from"] = f"folder {first.path.rstrip('/').rsplit('/', 1)[-1]}"
+        facts["starts_from"] = f"folder {first.path.rstrip('/').rsplit('/', 1)[-1]}" + (", a new head" if first.head else "")
     else:
         facts["starts_from"] = "initial weights from the seed"
     if fits:
@@ -53,11 +70,13 @@ def _train(train: Train) -> dict[str, str]:
     return {**text, "views": ", ".join(_use(v) for v in train.views) or "none"}
 
 
-def _step(step: Start | Load | Fit | Compress) -> str:
+def _step(step: Step) -> str:
     if isinstance(step, Start):
         return f"start from {step.source}"
     if isinstance(step, Load):
         return "load a folder"
+    if isinstance(step, Relabel):
+        return f"new training data by {_use(step.relabeler)} of {step.teacher}"
     if isinstance(step, Fit):
         return f"fit {step.recipe or ' + '.join(t.method.name for t in step.terms)}"
     return f"compress with {_use(step.compressor)}"

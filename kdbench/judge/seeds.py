@@ -86,6 +86,8 @@ def over(readings: Sequence[Reading]) -> Estimate:
     if len(known) == 1:
         return checkpoint(known[0])
     values = np.array([r.value for r in known])
+    if known[0].units == 1 and known[0].draws is not None and known[0].kind != "certain":
+        return Estimate(float(values.mean()), seeds=len(known))  # of one cluster nobody knows how another one would do
     parts = [(float(values.var(ddof=1)) / len(known), len(known) - 1)]
     draws = mean_draws(known)
     finite = np.empty(0) if draws is None else draws[np.isfinite(draws)]

@@ -7,18 +7,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kdbench import files
-from kdbench.nouns import Compress, Contender, Fit, Job, Load, Params, Refusal, Start, Step, Task, digest, plain
+from kdbench import files, hub
+from kdbench.nouns import Compress, Contender, Fit, Job, Load, Params, Refusal, Relabel, Start, Task, digest, plain
 from kdbench.plan import keys
+from kdbench.plan.texts import PLAIN, Dialect, Texts, brings_tokenizer, layout
 from kdbench.registry import Plugins
 
 LARGEST = 2**20
 """Bytes of an `artefact.json` that are read at most."""
+CHECKPOINT = "pretrained"
+"""The model that every folder with a `config.json` of transformers is an instance of."""
+TAUGHT = frozenset({"teacher", "top_k"})
+"""Evidence of terms and views that comes from the teacher of a fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a chain of steps gives: the key of its artefact, the runtime it has, and its compute graph.
+    """What a chain of steps gives: the key of its artefact, the runtime it has, its compute graph, and what it reads.
 
     graph: equal for artefacts whose shapes, types and sparsity are equal, whatever their weights; such artefacts are timed once.
     """
@@ -26,6 +31,7 @@ class Made:
     key: str
     runtime: str
     graph: str
+    reads: Dialect = PLAIN
 
 
 class Chains:
@@ -38,19 +44,25 @@ class Chains:
         self._plugins = plugins
         self._made: dict[tuple[str, int], Made] = {}
         self.jobs: dict[str, Job] = {}
+        self.texts = Texts(task, data, plugins, self.jobs)
 
     def artefact(self, contender: Contender, seed: int) -> Made:
         """The last artefact of a contender's chain at a seed. There is one teacher for all seeds."""
         seed = self._teacher_seed if contender is self._task.teacher else seed
         if (contender.name, seed) not in self._made:
             made: Made | None = None
+            data = self._data
             for step in contender.steps:
-                made = self._step(step, made, contender, seed)
-            assert made is not None, "the suite guarantees at least one step"
+                if isinstance(step, Relabel):
+                    data = self._relabel(step, data, contender, seed)
+                else:
+                    made = self._step(step, made, data, (contender, seed))
+            assert made is not None, "the suite guarantees a step that makes a model"
             self._made[contender.name, seed] = made
         return self._made[contender.name, seed]
 
-    def _step(self, step: Step, before: Made | None, contender: Contender, seed: int) -> Made:
+    def _step(self, step: Start | Load | Compress | Fit, before: Made | None, data: str, who: tuple[Contender, int]) -> Made:
+        contender, seed = who
         if isinstance(step, Start):
             return self._of(step.source, seed)
         if isinstance(step, Load):
@@ -58,30 +70,49 @@ class Chains:
         if isinstance(step, Compress):
             assert before is not None, "the suite refuses a chain that starts with compress"
             return self._compress(step, before, contender, seed)
-        return self._fit(step, before, contender, seed)
+        return self._fit(step, before, data, who)
 
     def _of(self, name: str, seed: int) -> Made:
         return self.artefact(next(c for c in self._task.rows() if c.name == name), seed)
 
     def _load(self, step: Load, contender: Contender) -> Made:
-        content = keys.folder(Path(step.path))
-        runtime, name = _said(Path(step.path) / "artefact.json")
+        place = hub.resolve(step.path)
+        content = keys.folder(place)
+        runtime, name = _said(place)
         code = keys.code("load", *([self._plugins.get("model", name)] if name else []))
-        job = Job("load", {"path": step.path}, {"data": self._data}, code, content, keys.runtime("load", runtime))
+        spec: Params = {"path": str(place), "head": step.head, "length": self._task.data.length}
+        own = self.texts.spoken and brings_tokenizer(place)
+        data = self._data if own or not self.texts.spoken else self.texts.tokens(self._data, self.texts.usual())
+        job = Job("load", spec, {"data": data}, code, content, keys.runtime("load", runtime))
         key = self._add(job, contender.name).key
-        return Made(key, runtime, digest([content, code, self._data]))  # the shapes of a file may come from the data
+        reads = Dialect(self.texts.brought(place), layout(place)) if own else self.texts.usual()
+        return Made(key, runtime, digest([content, code, data, step.head]), reads)  # the shapes of a file may come from the data
 
     def _compress(self, step: Compress, before: Made, contender: Contender, seed: int) -> Made:
         plugin = self._plugins.get("compressor", step.compressor.name)
         spec = {"compressor": plain(step.compressor), "seed": seed if "examples" in plugin.evidence else 0}
-        needs = {"data": self._data, "artefact": before.key}
+        needs = {"data": self.texts.tokens(self._data, before.reads), "artefact": before.key}
         job = Job("compress", spec, needs, keys.code("compress", plugin), "", keys.runtime("compress", before.runtime))
         key = self._add(job, f"{contender.name}, seed {seed}").key
         changed = digest([before.graph, plain(step.compressor), plugin.code])
         graphs = {"same": before.graph, "parameters": changed, "weights": digest(key)}
-        return Made(key, plugin.facts.get("gives", "torch"), graphs[plugin.facts.get("graph", "parameters")])
+        graph = graphs[plugin.facts.get("graph", "parameters")]
+        return Made(key, plugin.facts.get("gives", "torch"), graph, before.reads)
 
-    def _fit(self, step: Fit, before: Made | None, contender: Contender, seed: int) -> Made:
+    def _relabel(self, step: Relabel, data: str, contender: Contender, seed: int) -> str:
+        """New training examples: of other texts, or with other labels; validation and test stay."""
+        plugin = self._plugins.get("relabeler", step.relabeler.name)
+        teacher = self._of(step.teacher, seed)
+        needs = {"data": data, "artefact": teacher.key}
+        if self.texts.spoken and teacher.runtime == "torch":
+            needs["tokens"] = self.texts.tokens(data, teacher.reads)
+            needs["tokenizer"] = teacher.reads.tokenizer
+        spec = {"relabeler": plain(step.relabeler), "seed": seed}
+        job = Job("relabel", spec, needs, keys.code("relabel", plugin), "", keys.runtime("relabel"))
+        return self._add(job, f"{contender.name}, seed {seed}").key
+
+    def _fit(self, step: Fit, before: Made | None, data: str, who: tuple[Contender, int]) -> Made:
+        contender, seed = who
         methods = [self._plugins.get("method", term.method.name) for term in step.terms]
         views = [self._plugins.get("view", use.name) for use in step.train.views]
         model = [self._plugins.get("model", step.model.name)] if step.model and before is None else []
@@ -91,22 +122,49 @@ class Chains:
             "train": plain(step.train),
             "model": plain(step.model) if model else None,
         }
-        needs = {"data": self._data}
+        reads = before.reads if before is not None else self.texts.usual(model)
+        needs = {"data": self.texts.tokens(data, reads)}
         if before is not None:
             needs["artefact"] = before.key
-        if any("teacher" in plugin.evidence for plugin in (*methods, *views)):
-            needs["teacher"] = self._of(step.teacher, seed).key
-            if all(view.facts.get("recorded", False) for view in views):
-                taps = any(method.facts.get("taps", False) for method in methods)
-                needs["outputs"] = self._outputs(needs["teacher"], step.teacher, taps)
+        needs |= self._taught(step, data, reads, seed)
         job = Job("fit", spec, needs, keys.code("fit", *methods, *views, *model), "", keys.runtime("fit"))
         key = self._add(job, f"{contender.name}, seed {seed}").key
-        fresh = digest([self._data, plain(step.model), [plugin.code for plugin in model]])
-        return Made(key, "torch", before.graph if before else fresh)
+        fresh = digest([needs["data"], plain(step.model), [plugin.code for plugin in model]])
+        return Made(key, "torch", before.graph if before else fresh, reads)
 
-    def _outputs(self, teacher: str, name: str, taps: bool) -> str:
+    def _taught(self, step: Fit, data: str, reads: Dialect, seed: int) -> dict[str, str]:
+        """What a teacher brings to a fit: itself, where it reads what the student reads, and its recorded answers, where every
+        view keeps them valid and they can be recorded.
+        """
+        methods = [self._plugins.get("method", term.method.name) for term in step.terms]
+        views = [self._plugins.get("view", use.name) for use in step.train.views]
+        asked = {name for plugin in (*methods, *views) for name in plugin.evidence}
+        if not asked & TAUGHT:
+            return {}
+        teacher = self._of(step.teacher, seed)
+        there = teacher.runtime == "torch" and teacher.reads.tokenizer == reads.tokenizer
+        needs = {"teacher": teacher.key} if there else {}
+        if all(view.facts.get("recorded", False) for view in views):
+            # never recorded: then the teacher is there itself
+            inner = any(method.facts.get("inner", False) for method in methods)
+            if "teacher" in asked and self.texts.answer in ("class", "vector") and not (inner and "teacher" in needs):
+                taps = any(method.facts.get("taps", False) for method in methods)
+                needs["outputs"] = self._outputs(teacher, step.teacher, data, taps)
+            asking = zip(step.terms, methods, strict=True)
+            most = [int(str(term.method.params["k"])) for term, one in asking if "top_k" in one.evidence]
+            if most and "teacher" in needs:
+                needs["top_k"] = self._top_k(teacher, step.teacher, data, max(most))
+        return needs
+
+    def _top_k(self, teacher: Made, name: str, data: str, k: int) -> str:
+        """The teacher's k likeliest tokens on the training windows, shared by every fit that asks for as many."""
+        needs = {"data": self.texts.tokens(data, teacher.reads), "artefact": teacher.key}
+        job = Job("top_k", {"k": k}, needs, keys.code("top_k"), "", keys.runtime("top_k"))
+        return self._add(job, f"{name}, {k} tokens").key
+
+    def _outputs(self, teacher: Made, name: str, data: str, taps: bool) -> str:
         """The teacher's recorded answers on the training examples, shared by every fit that may use them."""
-        needs = {"data": self._data, "artefact": teacher}
+        needs = {"data": self.texts.tokens(data, teacher.reads), "artefact": teacher.key}
         job = Job("outputs", {"taps": taps}, needs, keys.code("outputs"), "", keys.runtime("outputs"))
         return self._add(job, name + (", with features" if taps else "")).key
 
@@ -114,8 +172,13 @@ class Chains:
         return self.jobs.setdefault(job.key, replace(job, label=f"{self._task.name}: {job.stage} {what}"))
 
 
-def _said(path: Path) -> tuple[str, str]:
-    """The runtime that a folder made elsewhere declares, and the name of its model ("" for none). The rest waits for the job."""
+def _said(place: Path) -> tuple[str, str]:
+    """The runtime of what was made elsewhere, and the name of its model plugin ("" for none). The rest waits for the job."""
+    if place.is_file():
+        return "predictions", ""
+    path = place / "artefact.json"
+    if not path.exists():
+        return "torch", CHECKPOINT
     try:
         facts = json.loads(files.read(path, LARGEST))
         model = facts.get("model")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import kdbench.judge
 from kdbench.judge import clean_only, requires
+from kdbench.judge.axes import applies
 from kdbench.nouns import Cell, Job, Json, Plan, Suite, Task, Use, plain
 from kdbench.plan import features, keys
 from kdbench.plan.setup import for_metric, setup
@@ -37,6 +38,7 @@ def judging(suite: Suite, plan: Plan, plugins: Plugins, has: Callable[[str], boo
         for task in suite.tasks
         if has(samples[task.name])
         for use in suite.axes
+        if applies(plugins.get("metric", use.name), task, plugins)
     ]
     return tuple(replace(job, together=f"judge/{i % PROCESSES}") for i, job in enumerate(jobs))
 
@@ -58,7 +60,7 @@ def _judge(
         "task": task.name,
         "metric": plain(use),
         "layout": layout,
-        "groups": list(task.data.groups),
+        "groups": list(task.data.groups or _columns(task, plugins)),
         "resamples": suite.resamples,
         "min_group": suite.min_group,
         "judge": fixed[1],
@@ -66,6 +68,14 @@ def _judge(
     }
     code = keys.code("judge", metric)
     return Job("judge", spec, needs, code, "", keys.runtime("judge"), label=f"{task.name}: judge {use.name}")
+
+
+def _columns(task: Task, plugins: Plugins) -> tuple[str, ...]:
+    """The group columns of a task that asks models of another one and names none: all that there are."""
+    if not task.home:
+        return ()
+    kind = "harness" if task.harness.tasks else "dataset"
+    return tuple(name for name in plugins.get(kind, task.data.dataset.name).facts.get("groups", ()) if name != "*")
 
 
 def _belongs(cell: Cell, wanted: frozenset[str]) -> bool:
@@ -82,7 +92,9 @@ def _belongs(cell: Cell, wanted: frozenset[str]) -> bool:
 
 
 def _samples(task: Task, plan: Plan) -> str:
-    """The key of the samples of a task: every predict job of its clean test split needs them."""
+    """The key of the examples of a task: every predict job of its clean test split is about them."""
     whole = [c for c in plan.cells if c.task == task.name and c.key and not c.shift and c.split != "validation"]
-    key = next(c.key for c in whole if c.evidence in ("size", "predictions"))
-    return plan.job(key).needs["data"]
+    key = plan.job(next(c.key for c in whole if c.evidence in ("size", "predictions"))).needs["data"]
+    while plan.job(key).stage == "tokens":  # the examples are the texts, whatever tokens a contender reads
+        key = plan.job(key).needs["data"]
+    return key

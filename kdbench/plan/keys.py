@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from kdbench import hub
 from kdbench.nouns import Params, Refusal, digest
 from kdbench.signature import Description
 from kdbench.stages import STAGES
@@ -35,18 +36,31 @@ def runtime(stage: str, artefact: str = "torch", needs: tuple[str, ...] = ()) ->
 
 
 def files(dataset: Description, params: Params, root: Path | None) -> str:
-    """One hash over the files that a dataset says it reads. Refuses a file that is not there, before any work."""
-    return digest([_sha256(_locate(name.format_map(params), dataset, root)) for name in dataset.facts.get("files", ())])
+    """One hash over the files that a dataset says it reads; where the user names the place, a folder stands for the files in it.
+    Refuses a file that is not there, before any work.
+    """
+    held = [(name, _locate(name.format_map(params), dataset, root)) for name in dataset.facts.get("files", ())]
+    return digest([checkpoint(place) if name.startswith("{") and place.is_dir() else _sha256(place) for name, place in held])
 
 
 def folder(path: Path) -> str:
-    """One hash over the regular files of a checkpoint folder, by name. Links are not followed."""
+    """One hash over a file, or over the regular files of a checkpoint folder, by name, and the configurations of its parts.
+    Links are not followed, but those of the hub's cache to its own blobs.
+    """
+    if path.is_file():
+        return _sha256(path)
     if not path.is_dir():
-        raise Refusal(f"load: {path}: no such folder (allowed: a folder with artefact.json and its weights)")
-    held = sorted(p for p in path.iterdir() if p.is_file() and not p.is_symlink())
-    if not any(p.name == "artefact.json" for p in held):
-        raise Refusal(f"load: {path}: has no artefact.json, the file that names the model")
-    return digest({p.name: _sha256(p) for p in held})
+        raise Refusal(f"load: {path}: no such folder (allowed: a folder with artefact.json or config.json, and its weights)")
+    found = {place.relative_to(path).as_posix(): hub.behind(place) for place in (*path.iterdir(), *path.glob("*/config.json"))}
+    held = {name: place for name, place in found.items() if place is not None}
+    if not {"artefact.json", "config.json"} & set(held):
+        raise Refusal(f"load: {path}: has neither artefact.json nor the config.json of transformers, which name the model")
+    return digest({name: _sha256(place) for name, place in held.items()})
+
+
+def checkpoint(path: Path) -> str:
+    """One hash over a file, or over the regular files of a folder of a tokenizer or a model."""
+    return _sha256(path) if path.is_file() else digest({p.name: _sha256(p) for p in sorted(path.iterdir()) if p.is_file()})
 
 
 def sources(paths: Iterable[Path]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from kdbench.nouns import Cell, Job, Measure, Params, Scenario, Use, digest, plain
+from kdbench.nouns import Cell, Job, Json, Measure, Params, Scenario, Use, digest, plain
 from kdbench.plan import keys
 from kdbench.plan.chains import Made
 from kdbench.signature import Description
@@ -20,7 +20,7 @@ from kdbench.stages.host import fingerprint
 @dataclass(frozen=True, slots=True)
 class Seat:
     """One artefact on one target. cell: its place on the board; alike: keys of the artefacts with the same graph; why: why the
-    target cannot run it, "" if it can; unpaired: why the target cannot run the teacher.
+    target cannot run it, "" if it can; unpaired: why there is no teacher to pair it with; data: key of its samples.
     """
 
     cell: Cell
@@ -30,14 +30,15 @@ class Seat:
     alike: tuple[str, ...]
     why: str
     unpaired: str
+    data: str
 
 
 class Measuring:
-    """The measured evidence of a task. data: key of its samples; kind: of its examples; teacher: the reference of every pair."""
+    """The measured evidence of a task. about: the facts of its dataset; teacher: the reference of every pair."""
 
-    def __init__(self, asked: Measure, task: str, data: str, kind: str, teacher: Made) -> None:
-        self._asked, self._task, self._data, self._teacher = asked, task, data, teacher
-        self._scenarios = asked.scenarios(kind)
+    def __init__(self, asked: Measure, task: str, about: Params, teacher: Made) -> None:
+        self._asked, self._task, self._teacher = asked, task, teacher
+        self._scenarios = asked.scenarios(str(about.get("kind", "")), str(about.get("answer", "class")))
         self._host = digest(plain(fingerprint()))
 
     def cells(self, seat: Seat) -> Iterator[tuple[Cell, Job | None]]:
@@ -47,8 +48,10 @@ class Measuring:
             why = f"{seat.target.name} cannot be timed: it offers no way to run its model in a process of its own"
         unpaired = why or (f"no reference to pair with: for the teacher, {seat.unpaired}" if seat.unpaired else "")
         for scenario in self._scenarios:
-            yield self._cell(seat, self._latency(seat, scenario), unpaired, scenario)
-            yield self._cell(seat, self._memory(seat, scenario), why, scenario)
+            forgets = scenario.decode and not seat.target.facts.get("decodes", False)
+            yield self._cell(seat, self._latency(seat, scenario), unpaired or (NO_CACHE if forgets else ""), scenario)
+            if not scenario.decode:  # what it remembers is counted, not read off the machine
+                yield self._cell(seat, self._memory(seat, scenario), why, scenario)
         yield self._cell(seat, self._energy(seat), why or _meterless(seat.target), Scenario())
 
     def _cell(self, seat: Seat, job: Job, why: str, scenario: Scenario) -> tuple[Cell, Job | None]:
@@ -58,21 +61,30 @@ class Measuring:
     def _latency(self, seat: Seat, scenario: Scenario) -> Job:
         null = seat.made.graph == self._teacher.graph
         paired = {"reference": self._teacher.graph, "pairs": self._asked.pairs, "seconds": self._asked.seconds, "null": null}
-        return self._job("latency", seat, {**plain(scenario), **paired}, scenario.name, reference=(self._teacher.key,))  # type: ignore[dict-item]
+        return self._job("latency", seat, {**_said(scenario), **paired}, scenario.name, reference=(self._teacher.key,))  # type: ignore[dict-item]
 
     def _memory(self, seat: Seat, scenario: Scenario) -> Job:
-        return self._job("memory", seat, dict(plain(scenario)), scenario.name)  # type: ignore[arg-type]
+        return self._job("memory", seat, _said(scenario), scenario.name)
 
     def _energy(self, seat: Seat) -> Job:
-        return self._job("energy", seat, dict(plain(Scenario())), "")  # type: ignore[arg-type]
+        return self._job("energy", seat, _said(Scenario()), "")
 
     def _job(self, stage: str, seat: Seat, asked: Params, scenario: str, **uses: tuple[str, ...]) -> Job:
         spec = {"target": plain(seat.use), "graph": seat.made.graph, "host": self._host, **asked}
-        offered = {"artefact": seat.alike, "data": (self._data,), **uses}
+        offered = {"artefact": seat.alike, "data": (seat.data,), **uses}
         label = f"{self._task}: {stage} of graph {seat.made.graph[:8]} on {seat.use.name}{scenario and ', '}{scenario}"
         needs = tuple(seat.target.facts.get("needs", ()))
         code, runtime = keys.code(stage, seat.target), keys.runtime(stage, seat.made.runtime, needs)
         return Job(stage, spec, {}, code, "", runtime, offered, alone=stage != "memory", label=label)
+
+
+NO_CACHE = "no cache: on this target a model reads everything again for each token; see its times by length"
+
+
+def _said(scenario: Scenario) -> dict[str, Json]:
+    """A scenario in a spec: what is not asked for is not said, so that evidence from before it could be asked stays."""
+    said = {"batch": scenario.batch, "length": scenario.length}
+    return {**said, "decode": scenario.decode} if scenario.decode else dict(said)
 
 
 def _meterless(target: Description) -> str:

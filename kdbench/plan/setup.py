@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kdbench.judge.axes import axes, metric_id, ranking
+from kdbench.judge.axes import applies, axes, metric_id, ranking
 from kdbench.nouns import Compress, Contender, Fit, Json, Plan, Suite, Task, Use, digest, plain
 from kdbench.registry import Plugins
 
@@ -21,7 +21,10 @@ def setup(suite: Suite, task: Task, plan: Plan, plugins: Plugins) -> dict[str, J
     base, base_steps: the base that `compare` names, and a hash of its steps. seeds: contender -> its planned seeds.
     ranking: the id of the metric that ranks the contenders, "" for none; `for_metric` turns it into a yes or no.
     """
-    rank = ranking(suite, axes(suite, plugins))
+    held = {
+        metric_id(about, use.params) for use in suite.axes if applies(about := plugins.get("metric", use.name), task, plugins)
+    }
+    rank = tuple(axis for axis in ranking(suite, axes(suite, plugins)) if axis.id in held)
     seeds: dict[str, set[int]] = {}
     for cell in plan.cells:
         if cell.task == task.name:

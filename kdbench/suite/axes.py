@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
-from kdbench.nouns import Json
+from collections.abc import Mapping, Sequence
+
+from kdbench.judge.axes import answer_of
+from kdbench.nouns import Json, Task, canonical
+from kdbench.registry import Plugins
+
+MADE: list[Json] = [
+    "latency_ratio",
+    "cpu_time_ratio",
+    "latency",
+    "throughput",
+    "peak_memory",
+    "energy",
+    "flops",
+    "integer_operations",
+    "operations",
+    "parameters",
+    "parameters_ratio",
+    "nonzeros",
+    "bytes_on_disk",
+    "training_cpu_seconds",
+    "break_even",
+    "training_examples",
+    "teacher_passes",
+    "best_minus_last",
+    "seed_churn",
+    "export_max_difference",
+    "export_flips",
+]
+"""What a model costs, whatever it is asked."""
 
 AXES: list[Json] = [
     "accuracy",
@@ -34,28 +63,49 @@ AXES: list[Json] = [
     {"ood_auroc": {"score": "energy"}},
     {"ood_fpr95": {"score": "msp"}},
     {"ood_fpr95": {"score": "energy"}},
-    "latency_ratio",
-    "cpu_time_ratio",
-    "latency",
-    "throughput",
-    "peak_memory",
-    "energy",
-    "flops",
-    "integer_operations",
-    "operations",
-    "parameters",
-    "parameters_ratio",
-    "nonzeros",
-    "bytes_on_disk",
-    "training_cpu_seconds",
-    "break_even",
-    "training_examples",
-    "teacher_passes",
-    "best_minus_last",
-    "seed_churn",
-    "export_max_difference",
-    "export_flips",
+    *MADE,
 ]
+
+CHOICES: list[Json] = [
+    "accuracy", "agreement", "kl_to_teacher", "negative_flips", "positive_flips", "inherited_errors", "ece", "brier", "nll",
+]  # fmt: skip
+"""Of questions with choices: their numbers are no classes, so that averages over classes mean nothing."""
+OF_TEXT: list[Json] = ["truncated_inputs", "parameters_without_embeddings"]
+BY_ANSWER: Mapping[str, list[Json]] = {
+    "class": AXES,
+    "next": [
+        "bits_per_byte", "perplexity", "token_accuracy", "token_agreement", "token_kl_to_teacher", "token_reverse_kl_to_teacher",
+        "token_calibration", "tokens_per_second", "cache_bytes_per_token", "parameters_without_embeddings", *MADE,
+    ],
+    "text": [
+        "exact_match", "token_f1", "rouge", "bleu", "chrf", "wer", "written_length", "distinct_n", "agreement_of_texts", "perplexity",
+        "token_kl_to_teacher", *MADE,
+    ],
+    "vector": [
+        "recall_at_k", "ndcg_at_k", "mrr", "similarity_spearman", "neighbour_overlap", "similarity_correlation_with_teacher",
+        *MADE,
+    ],
+}  # fmt: skip
+"""The axes of a task by what its models are asked."""
+
+
+def standard(tasks: Sequence[Task], plugins: Plugins) -> list[Json]:
+    """The axes of a suite that names none: those of all its tasks, each once."""
+    found: list[Json] = []
+    for task in tasks:
+        of: list[Json] = BY_ANSWER.get(answer_of(task, plugins), AXES)
+        if task.home and task.harness.tasks:
+            about = plugins.get("harness", task.data.dataset.name).facts
+            lower = about.get("lower", ())
+            own: list[Json] = [
+                {"lm_eval_lower" if name in lower else "lm_eval": {"metric": name}} for name in about.get("metrics", ("acc",))
+            ]
+            of = [*own, *(CHOICES if of is AXES else of)]
+        elif not task.home and plugins.get("dataset", task.data.dataset.name).facts.get("kind") == "text":
+            of = [*of, *OF_TEXT]
+        found = list({canonical(one): one for one in (*found, *of)}.values())
+    return found or AXES
+
 
 TARGETS: list[Json] = ["torch_cpu"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from kdbench.nouns import Compare, Data, Gate, Measure, Suite, Train
+from kdbench.nouns import Compare, Data, Gate, Harness, Measure, Suite, Train
 from kdbench.suite.cursor import Cursor
 from kdbench.suite.kinds import Kind, parse
 
@@ -42,13 +42,33 @@ TRAIN: Mapping[str, Key] = {
     "clip": Key("Positive | None", "largest norm of the gradient; null for no limit"),
     "select": Key("Literal['last', 'best_validation']", "which epoch is kept: the last, or the best accuracy on validation"),
     "precision": Key("Literal['fp32', 'bf16']", "number format of the forward and backward passes"),
+    "accumulate": Key("Count", "parts in which a batch is computed, for what does not fit into memory at once"),
 }
 
 DATA: Mapping[str, Key] = {
+    "length": Key("Count", "tokens of a row at most; of longer texts the rest is cut off, and counted"),
     "limit": Key("dict[str, Count]", "at most so many examples of a split: train, validation, test"),
     "validation": Key("Fraction", "share of the training rows kept for validation, where the dataset has no such split"),
     "groups": Key("list[str]", "columns whose groups are compared; class: the label; a*b: every combination of two columns"),
     "allow_leak": Key("Whole", "exact duplicates between train and test that are known and accepted"),
+}
+
+PROBE: Mapping[str, Key] = {
+    "limit": Key("Whole", "at most so many rows; 0 for all"),
+    "labels": Key("dict[str, str]", "its class: the task's class, where the names differ"),
+    "groups": Key("list[str]", "columns whose groups are compared; empty for all that it has"),
+}
+
+HARNESS: Mapping[str, Key] = {
+    "limit": Key("Whole", "documents of each task at most; 0 for all"),
+    "shots": Key("Whole", "examples before each question"),
+}
+
+LOAD: Mapping[str, Key] = {
+    "path": Key(
+        "str", "a folder, a file of predictions, `package:NAME/FOLDER`, or a hub id with its revision, ORG/NAME@REVISION"
+    ),
+    "head": Key("Literal['', 'new']", "new: a fresh head where the checkpoint has none for this task; a fit must follow"),
 }
 
 GATE: Mapping[str, Key] = {
@@ -73,6 +93,7 @@ COMPARE: Mapping[str, Key] = {
 MEASURE: Mapping[str, Key] = {
     "batches": Key("list[Count]", "rows a call, beside the single row that is always measured"),
     "lengths": Key("list[Count]", "tokens a row, beside the full length; only where the data are tokens"),
+    "decode": Key("list[Count]", "of language models: the next token after so many, which it remembers"),
     "pairs": Key("Count", "block pairs of a comparison with the teacher"),
     "seconds": Key("Positive", "how long the calls of one comparison may take; slower models get fewer pairs"),
 }
@@ -87,7 +108,7 @@ SCHEDULE_DEFAULTS: Mapping[str, Any] = {"shape": "linear", "start": 0.0, "stop":
 SPLITS = ("train", "validation", "test")
 
 
-def defaults(record: type[Suite | Train | Data | Gate | Compare | Measure]) -> dict[str, Any]:
+def defaults(record: type[Suite | Train | Data | Gate | Compare | Measure | Harness]) -> dict[str, Any]:
     """The defaults of a record by field."""
     made = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(record)}
     return {name: value for name, value in made.items() if isinstance(value, None | bool | int | float | str | tuple | dict)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from kdbench.nouns import Compare, Data, Gate, Measure, ShiftUse, Suite, Task, Use
+from kdbench.nouns import Compare, Data, Gate, Harness, Json, Measure, ShiftUse, Suite, Task, Use
 from kdbench.registry import Plugins
-from kdbench.suite.axes import AXES, SEEDS, TARGETS
+from kdbench.suite.axes import SEEDS, TARGETS, standard
+from kdbench.suite.beside import expanded, harness, probes
 from kdbench.suite.blocks import DATA, GATE, SPLITS, SUITE, defaults, given
 from kdbench.suite.compare import compared
 from kdbench.suite.cursor import Cursor
@@ -16,7 +17,7 @@ from kdbench.suite.nodes import of
 from kdbench.suite.steps import Ground, contender, teacher, train
 from kdbench.suite.uses import filled, parameters, use, uses
 
-TASK = ("data", "teacher", "student", "train", "contenders")
+TASK = ("data", "probes", "harness", "teacher", "student", "train", "contenders")
 TOP = (
     "suite",
     "seeds",
@@ -30,7 +31,7 @@ TOP = (
     "tasks",
     *(key for key in TASK if key != "train"),
 )
-DATA_KEYS = ("dataset", *DATA, "shifts", "severities", "ood")
+DATA_KEYS = ("dataset", "tokenizer", *DATA, "shifts", "severities", "ood")
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
@@ -39,12 +40,13 @@ def suite(cursor: Cursor, plugins: Plugins) -> Suite:
     cursor.mapping(TOP)
     name = _needed(cursor, "suite", parse("str"))
     outer = train(cursor["train"], plugins) if "train" in cursor else {}
+    tasks = expanded(_tasks(cursor, plugins, outer))
     return Suite(
         name=name,
         seeds=_seeds(cursor["seeds"]) if "seeds" in cursor else _seeds(cursor.put(of(SEEDS, "kdbench"), "seeds")),
-        tasks=_tasks(cursor, plugins, outer),
-        targets=_listed(cursor, "targets", "target", plugins),
-        axes=_listed(cursor, "axes", "metric", plugins),
+        tasks=tasks,
+        targets=_listed(cursor, "targets", "target", plugins, TARGETS),
+        axes=_listed(cursor, "axes", "metric", plugins, standard(tasks, plugins)),
         gates=_gates(cursor["gates"]) if "gates" in cursor else (),
         compare=compared(cursor["compare"]) if "compare" in cursor else Compare(),
         measure=measured(cursor["measure"]) if "measure" in cursor else Measure(),
@@ -74,9 +76,8 @@ def _seeds(cursor: Cursor) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def _listed(cursor: Cursor, key: str, kind: str, plugins: Plugins) -> tuple[Use, ...]:
+def _listed(cursor: Cursor, key: str, kind: str, plugins: Plugins, default: list[Json]) -> tuple[Use, ...]:
     """Targets or axes: as given, or the default list."""
-    default = AXES if kind == "metric" else TARGETS
     here = cursor[key] if key in cursor else cursor.put(of(default, "kdbench"), f"default {key}")
     made = uses(here, kind, plugins)
     if not made and here.node.value == ():
@@ -124,7 +125,9 @@ def _task(cursor: Cursor, name: str | None, plugins: Plugins, settings: dict[str
         rows.refuse("found no contender (allowed: at least one)")
     ground = Ground(settings, student)
     made = tuple(contender(rows[key], key, plugins, ground) for key in rows)
-    return Task(data.dataset.name if name is None else name, data, tutor, made) if data and tutor else None
+    others = probes(cursor["probes"], plugins) if "probes" in cursor else ()
+    questions = harness(cursor["harness"], plugins) if "harness" in cursor else Harness()
+    return Task(data.dataset.name if name is None else name, data, tutor, made, others, questions) if data and tutor else None
 
 
 def _data(cursor: Cursor, plugins: Plugins) -> Data | None:
@@ -143,6 +146,7 @@ def _data(cursor: Cursor, plugins: Plugins) -> Data | None:
     settings["shifts"] = _shifts(cursor["shifts"], plugins, common) if "shifts" in cursor else ()
     settings["ood"] = uses(cursor["ood"], "dataset", plugins) if "ood" in cursor else ()
     settings["groups"] = tuple(settings["groups"] or ())
+    settings["tokenizer"] = use(cursor["tokenizer"], "tokenizer", plugins) if "tokenizer" in cursor else None
     return Data(dataset, **settings) if dataset else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from kdbench.nouns import Compress, Contender, Fit, Load, Start, Step, Task
+from kdbench.nouns import Compress, Contender, Fit, Load, Relabel, Start, Step, Task
 from kdbench.registry import Plugins, nearest
 
 Path = tuple[str | int, ...]
@@ -49,12 +49,15 @@ def _place(at: Path, task: Task, row: Contender) -> Path:
 def _references(at: Path, row: Contender, rows: Mapping[str, Contender], plugins: Plugins) -> Found:
     """First steps, and the contenders that a step names."""
     for i, step in enumerate(row.steps):
-        if i == 0 and isinstance(step, Compress):
+        first = all(isinstance(earlier, Relabel) for earlier in row.steps[:i])  # which makes data, and no model
+        if first and isinstance(step, Compress):
             yield (*at, i), "nothing to compress yet (allowed as a first step: start, load, fit)"
-        if i > 0 and isinstance(step, Start | Load):
+        if isinstance(step, Load) and step.head and not any(isinstance(later, Fit) for later in row.steps[i + 1 :]):
+            yield (*at, i), "a new head knows nothing (allowed: head: new before a fit)"
+        if not first and isinstance(step, Start | Load):
             kind = "start" if isinstance(step, Start) else "load"
             yield (*at, i), f"{kind} would throw away the earlier steps (allowed after the first step: fit, compress)"
-        source = step.source if isinstance(step, Start) else step.teacher if isinstance(step, Fit) else "teacher"
+        source = step.source if isinstance(step, Start) else step.teacher if isinstance(step, Fit | Relabel) else "teacher"
         key = "start" if isinstance(step, Start) else "teacher"
         if source not in rows:
             yield (*at, i, key), f"no contender named {source!r}{nearest(source, list(rows))}"
@@ -68,7 +71,8 @@ def _references(at: Path, row: Contender, rows: Mapping[str, Contender], plugins
 def _follows(row: Contender, plugins: Plugins) -> list[str]:
     """The contenders that must be made before this one."""
     starts = [step.source for step in row.steps if isinstance(step, Start)]
-    return starts + [step.teacher for step in row.steps if isinstance(step, Fit) and asks_teacher(step, plugins)]
+    taught = [step.teacher for step in row.steps if isinstance(step, Fit) and asks_teacher(step, plugins)]
+    return starts + taught + [step.teacher for step in row.steps if isinstance(step, Relabel)]
 
 
 def _walk(steps: tuple[Step, ...], ends: Mapping[str, str], plugins: Plugins, problems: list[tuple[int, str]]) -> str:
@@ -79,6 +83,9 @@ def _walk(steps: tuple[Step, ...], ends: Mapping[str, str], plugins: Plugins, pr
             runtime = ends[step.source]
         elif isinstance(step, Load):
             runtime = ""
+        elif isinstance(step, Relabel):
+            if i + 1 == len(steps) or not any(isinstance(later, Fit) for later in steps[i + 1 :]):
+                problems.append((i, "nobody trains on the new data (allowed: relabel before a fit)"))
         elif isinstance(step, Fit):
             if runtime not in {"", "torch"}:
                 problems.append(

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from kdbench.nouns import Data, Fit, Gate, Suite, Task, labelled
 from kdbench.registry import Plugins, nearest
 from kdbench.suite import names
+from kdbench.suite.beside import asked_beside
 from kdbench.suite.chains import chains
 from kdbench.suite.compare import comparison
 from kdbench.suite.measure import gate_scenario, measuring
@@ -28,6 +29,8 @@ def check(suite: Suite, plugins: Plugins, cap: int) -> Found:
         yield ("suite",), wrong
     yield from _named(("tasks",), [task.name for task in suite.tasks])
     for task in suite.tasks:
+        if task.home:
+            continue  # what it is made of is checked where it is written
         at: Path = ("tasks", task.name)
         yield from _named((*at, "contenders"), [row.name for row in task.contenders])
         for row in task.contenders:
@@ -35,6 +38,7 @@ def check(suite: Suite, plugins: Plugins, cap: int) -> Found:
                 yield (*at, "contenders", row.name), "'teacher' is the name of the task's teacher (allowed: any other name)"
         yield from _data((*at, "data"), task.data, plugins)
         yield from _fits(at, task, plugins)
+        yield from asked_beside(at, task, plugins)
         yield from chains(at, task, plugins)
     for i, gate in enumerate(suite.gates):
         yield from _gate(("gates", i), gate, suite, plugins)
@@ -90,15 +94,21 @@ def _kind(noun: str, name: str, kinds: tuple[str, ...], dataset: str, kind: str)
 
 
 def _fits(at: Path, task: Task, plugins: Plugins) -> Found:
-    kind = str(plugins.get("dataset", task.data.dataset.name).facts.get("kind", ""))
+    about = plugins.about(task.data.dataset)
+    kind, asked = str(about.get("kind", "")), str(about.get("answer", "class"))
+    read = "tokens" if kind == "text" else kind  # what a model meets
     for row in task.rows():
         start: Path = (*at, "teacher", "steps") if row is task.teacher else (*at, "contenders", row.name)
         for i, step in enumerate(row.steps):
             if not isinstance(step, Fit):
                 continue
-            kinds = tuple(plugins.get("model", step.model.name).facts.get("kinds", ())) if step.model else (kind,)
-            if step.model and kind not in kinds:
-                yield (*start, i, "model"), _kind("model", step.model.name, kinds, task.data.dataset.name, kind)
+            facts = plugins.get("model", step.model.name).facts if step.model else {}
+            kinds, answers = tuple(facts.get("kinds", (read,))), tuple(facts.get("answers", ("class",)))
+            if read not in kinds:
+                yield (*start, i, "model"), _kind("model", step.model.name, kinds, task.data.dataset.name, kind)  # type: ignore[union-attr]
+            elif step.model and asked and asked not in answers:
+                text = f"the model {step.model.name!r} answers with a {' or '.join(answers)}, but the dataset"
+                yield (*start, i, "model"), f"{text} {task.data.dataset.name!r} asks for the answer {asked!r}"
             if step.train.nesterov and (step.train.optimizer != "sgd" or step.train.momentum == 0):
                 asked = f"; the recipe of {step.recipe!r} may ask for it" if step.recipe else ""
                 text = f"found nesterov: true with {step.train.optimizer} and momentum {step.train.momentum:g}"
@@ -145,7 +155,7 @@ def _bounds(at: Path, gate: Gate, plugins: Plugins) -> Found:
 
 
 def _size(suite: Suite, cap: int) -> Found:
-    rows = sum(len(task.contenders) for task in suite.tasks)
+    rows = sum(len(task.contenders) for task in suite.tasks if not task.home)
     size = rows * len(suite.seeds) * len(suite.targets)
     if size > cap:
         parts = f"{rows} contenders x {len(suite.seeds)} seeds x {len(suite.targets)} targets"

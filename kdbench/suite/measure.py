@@ -25,7 +25,7 @@ def measured(cursor: Cursor) -> Measure:
     if not cursor.mapping(MEASURE, what=f"a mapping with {', '.join(MEASURE)}"):
         return Measure()
     settings: dict[str, Any] = {key: value for key, value in given(cursor, MEASURE).items() if value is not None}
-    for key in ("batches", "lengths"):
+    for key in ("batches", "lengths", "decode"):
         settings[key] = tuple(settings.get(key) or ())
     return Measure(**settings)
 
@@ -33,7 +33,7 @@ def measured(cursor: Cursor) -> Measure:
 def measuring(at: tuple[str | int, ...], suite: Suite, plugins: Plugins) -> Found:
     """What is wrong with the block beside the rest of the suite: (path, text) each."""
     asked = suite.measure
-    for key, values in (("batches", asked.batches), ("lengths", asked.lengths)):
+    for key, values in (("batches", asked.batches), ("lengths", asked.lengths), ("decode", asked.decode)):
         for i, value in enumerate(values):
             if value in values[:i]:
                 yield (*at, key, i), f"{value} is given twice (allowed: each once)"
@@ -41,11 +41,14 @@ def measuring(at: tuple[str | int, ...], suite: Suite, plugins: Plugins) -> Foun
         yield (*at, "batches", asked.batches.index(1)), "found 1 (allowed: from 2; one row a call is always measured)"
     if asked.pairs < FEWEST:
         yield (*at, "pairs"), f"found {asked.pairs} (allowed: from {FEWEST}; 60 are needed to tell 2 % apart)"
-    kinds = {task.name: str(plugins.get("dataset", task.data.dataset.name).facts.get("kind", "")) for task in suite.tasks}
-    if asked.lengths and not {"tokens", ""} & set(kinds.values()):
+    homes = {task.name: plugins.about(task.data.dataset) for task in suite.tasks if not task.home}
+    kinds = {name: str(facts.get("kind", "")) for name, facts in homes.items()}
+    if asked.decode and not any(facts.get("answer") == "next" for facts in homes.values()):
+        yield (*at, "decode"), "no task has a language model that could go on writing (allowed: no decode here)"
+    if asked.lengths and not {"tokens", "text", ""} & set(kinds.values()):
         said = ", ".join(f"{name} has {kind} data" for name, kind in list(kinds.items())[:3])
         yield (*at, "lengths"), f"found lengths, but no task has tokens: {said} (allowed: no lengths here)"
-    count = (1 + len(asked.batches)) * (1 + len(asked.lengths))
+    count = (1 + len(asked.batches)) * (1 + len(asked.lengths) + len(asked.decode))
     if count > SCENARIOS:
         yield at, f"{count} combinations of batches and lengths (allowed: at most {SCENARIOS}; each is timed for every model)"
 

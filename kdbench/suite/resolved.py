@@ -7,7 +7,24 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kdbench.nouns import Compress, Contender, Fit, Json, Load, ShiftUse, Start, Step, Suite, Task, Term, Train, Use, plain
+from kdbench.nouns import (
+    Compress,
+    Contender,
+    Fit,
+    Json,
+    Load,
+    Probe,
+    Relabel,
+    ShiftUse,
+    Start,
+    Step,
+    Suite,
+    Task,
+    Term,
+    Train,
+    Use,
+    plain,
+)
 from kdbench.suite.nodes import scalar
 
 WIDTH = 110
@@ -27,7 +44,7 @@ def resolve(suite: Suite) -> str:
         "measure": plain(suite.measure),
         "resamples": suite.resamples,
         "min_group": suite.min_group,
-        "tasks": {task.name: _task(task) for task in suite.tasks},
+        "tasks": {task.name: _task(task) for task in suite.tasks if not task.home},
     }
     return "\n".join(line for key, value in body.items() for line in _lines(key, value, 0)) + "\n"
 
@@ -38,9 +55,12 @@ def _use(use: Use) -> Json:
 
 def _task(task: Task) -> Json:
     data = task.data
+    tokenizer: dict[str, Json] = {"tokenizer": _use(data.tokenizer)} if data.tokenizer else {}
     return {
         "data": {
             "dataset": _use(data.dataset),
+            **tokenizer,
+            "length": data.length,
             "limit": dict(data.limit),
             "validation": data.validation,
             "shifts": [_shift(used) for used in data.shifts],
@@ -48,6 +68,8 @@ def _task(task: Task) -> Json:
             "groups": list(data.groups),
             "allow_leak": data.allow_leak,
         },
+        "probes": [_probe(probe) for probe in task.probes],
+        "harness": {**plain(task.harness), "tasks": [_use(use) for use in task.harness.tasks]},  # type: ignore[dict-item]
         "teacher": {"steps": _steps(task.teacher)},
         "contenders": {row.name: _steps(row) for row in task.contenders},
     }
@@ -55,6 +77,11 @@ def _task(task: Task) -> Json:
 
 def _shift(used: ShiftUse) -> Json:
     return {used.shift.name: {"severities": list(used.severities), **used.shift.params}}
+
+
+def _probe(probe: Probe) -> Json:
+    settings: dict[str, Json] = {"limit": probe.limit, "labels": dict(probe.labels), "groups": list(probe.groups)}
+    return {probe.dataset.name: {**settings, **probe.dataset.params}}
 
 
 def _steps(row: Contender) -> Json:
@@ -65,7 +92,9 @@ def _step(step: Step) -> Json:
     if isinstance(step, Start):
         return {"start": step.source}
     if isinstance(step, Load):
-        return {"load": step.path}
+        return {"load": {"path": step.path, "head": step.head}}
+    if isinstance(step, Relabel):
+        return {"relabel": _use(step.relabeler), "teacher": step.teacher}
     if isinstance(step, Compress):
         return {"compress": _use(step.compressor)}
     return _fit(step)

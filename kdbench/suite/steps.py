@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kdbench.nouns import Compress, Contender, Fit, Load, Refusal, Start, Step, Term, Train, Use
+from kdbench.nouns import Compress, Contender, Fit, Load, Refusal, Relabel, Start, Step, Term, Train, Use
 from kdbench.registry import Plugins
-from kdbench.suite.blocks import TRAIN, defaults, given
+from kdbench.suite.blocks import LOAD, TRAIN, defaults, given
 from kdbench.suite.cursor import Cursor
 from kdbench.suite.kinds import Kind, found, parse
 from kdbench.suite.nodes import of
 from kdbench.suite.schedules import weight
-from kdbench.suite.uses import filled, path, use, uses
+from kdbench.suite.uses import checkpoint, filled, use, uses
 
-KINDS = ("start", "load", "fit", "compress")
+KINDS = ("start", "load", "relabel", "fit", "compress")
 BESIDE_FIT = ("train", "teacher", "model", "recipe")
 TEXT = Kind("str")
 
@@ -39,15 +39,15 @@ def train(cursor: Cursor, plugins: Plugins) -> dict[str, Any]:
 
 def contender(cursor: Cursor, name: str, plugins: Plugins, ground: Ground) -> Contender:
     """A row of the board from its list of steps."""
-    elements = cursor.elements("steps, each {start|load|fit|compress: ...}")
+    elements = cursor.elements("steps, each {start|load|relabel|fit|compress: ...}")
     if not elements and isinstance(cursor.node.value, tuple):
-        cursor.refuse("found no step (allowed: at least one of start, load, fit, compress)")
+        cursor.refuse("found no step (allowed: at least one of start, load, relabel, fit, compress)")
     kinds = ["".join(kind for kind in KINDS if kind in element) for element in elements]
     steps = []
     for i, (element, kind) in enumerate(zip(elements, kinds, strict=True)):
         if kind in KINDS and kinds.count(kind) == 1:  # a step can be named by its kind: contenders.kd.fit
             element = cursor.put(element.node)
-        steps.append(step(element, plugins, ground, first=i == 0))
+        steps.append(step(element, plugins, ground, first=set(kinds[:i]) <= {"relabel"}))
     return Contender(name, tuple(one for one in steps if one))
 
 
@@ -69,7 +69,7 @@ def teacher(cursor: Cursor, plugins: Plugins, ground: Ground) -> Contender:
 
 
 def step(cursor: Cursor, plugins: Plugins, ground: Ground, *, first: bool) -> Step | None:
-    """One step: a mapping with exactly one of start, load, fit, compress; beside fit also train, teacher, model."""
+    """One step: a mapping with exactly one of start, load, relabel, fit, compress; beside fit also train, teacher, model."""
     kinds = [kind for kind in KINDS if kind in cursor]
     if len(kinds) != 1:
         hint = "; braces keep keys together: [{fit: kd, train: {...}}]" if any(k in cursor for k in BESIDE_FIT) else ""
@@ -80,14 +80,31 @@ def step(cursor: Cursor, plugins: Plugins, ground: Ground, *, first: bool) -> St
     if kind == "fit":
         cursor.mapping(("fit", *BESIDE_FIT))
         return fit(cursor, plugins, ground, first=first)
-    cursor.mapping((kind,))
+    cursor.mapping((kind, "teacher") if kind == "relabel" else (kind,))
     if kind == "compress":
         compressor = use(cursor[kind], "compressor", plugins)
         return Compress(compressor) if compressor else None
+    if kind == "relabel":
+        relabeler = use(cursor[kind], "relabeler", plugins)
+        source = cursor["teacher"].take(TEXT) if "teacher" in cursor else "teacher"
+        return Relabel(relabeler, source or "") if relabeler else None
+    if kind == "load":
+        return _load(cursor[kind])
     text = cursor[kind].take(TEXT)
-    if text is None:
+    return None if text is None else Start(text)
+
+
+def _load(cursor: Cursor) -> Load | None:
+    """A path or an id, alone or in a mapping with what is to be done to it."""
+    if not cursor.is_mapping():
+        text = cursor.take(TEXT)
+        return None if text is None else Load(checkpoint(cursor, text))
+    cursor.mapping(LOAD)
+    settings = given(cursor, LOAD)
+    if not settings.get("path"):
+        cursor.refuse("the key 'path' is missing (allowed: a folder or a file)")
         return None
-    return Start(text) if kind == "start" else Load(path(cursor[kind], text))
+    return Load(checkpoint(cursor["path"], settings["path"]), settings.get("head") or "")
 
 
 def fit(cursor: Cursor, plugins: Plugins, ground: Ground, *, first: bool) -> Fit:

@@ -4,6 +4,7 @@ required text parameter of `fairlearn`); every parameter checked, or filled in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from kdbench.nouns import Json, Refusal, Use
@@ -137,7 +138,7 @@ def _value(values: Cursor, param: Param, kind: Kind, described: Description) -> 
 def _text(cursor: Cursor, name: str, value: str, kind: str) -> str:
     """Paths become absolute; a dataset is never fetched from a URL."""
     if any(name == word or name.endswith(f"_{word}") for word in _FILES):
-        return path(cursor, value)
+        return checkpoint(cursor, value) if kind == "tokenizer" else path(cursor, value)
     if kind == "dataset" and "://" in value:
         cursor.refuse("found a URL (allowed: names, and paths of local files)")
     return value
@@ -150,3 +151,13 @@ def path(cursor: Cursor, text: str) -> str:
     except ValueError as error:
         cursor.refuse(str(error))
         return ""
+
+
+_ELSEWHERE = re.compile(r"package:[\w.]+/[\w./-]+|[\w.-]+/[\w.-]+@[\w.-]+")
+
+
+def checkpoint(cursor: Cursor, text: str) -> str:
+    """The absolute path of what was made elsewhere; a folder in an installed package, and a hub id with its revision, stay as
+    they are.
+    """
+    return text if _ELSEWHERE.fullmatch(text) else path(cursor, text)

@@ -24,7 +24,7 @@ def refused(tmp_path, toys, block, text=GOOD):
 
 def test_without_the_block_one_row_at_a_time_is_measured(tmp_path, toys):
     suite = read(tmp_path, toys, GOOD)
-    assert suite.measure == Measure((), (), 60, 12.0)
+    assert suite.measure == Measure(pairs=60, seconds=12.0)
     assert suite.measure.scenarios("image") == (Scenario(1, 0),)
 
 
@@ -37,7 +37,7 @@ def test_every_combination_is_measured_and_lengths_only_where_data_are_tokens():
 
 def test_the_block_is_read_and_comes_back_from_the_resolved_suite(tmp_path, toys):
     suite = read(tmp_path, toys, GOOD + "measure: {batches: [8, 32], pairs: 20, seconds: 3}\n")
-    assert suite.measure == Measure((8, 32), (), 20, 3.0)
+    assert suite.measure == Measure((8, 32), pairs=20, seconds=3.0)
     assert read(tmp_path, toys, resolve(suite)) == suite
 
 
@@ -52,7 +52,7 @@ def test_the_block_is_read_and_comes_back_from_the_resolved_suite(tmp_path, toys
         ("{pairs: 2}", ("measure.pairs", "found 2", "from 3")),
         ("{seconds: 0}", ("measure.seconds", "a number above 0")),
         ("{lengths: [64]}", ("measure.lengths", "no task has tokens: toy_digits has image data")),
-        ("[8]", ("a mapping with batches, lengths, pairs, seconds",)),
+        ("[8]", ("a mapping with batches, lengths, decode, pairs, seconds",)),
         ("{batches: [" + ", ".join(map(str, range(2, 40))) + "]}", ("39 combinations", "at most 24")),
     ],
 )

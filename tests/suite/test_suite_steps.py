@@ -145,10 +145,10 @@ def test_a_model_may_be_written_in_several_ways(teacher, read):
 @pytest.mark.parametrize(
     ("text", "path", "words"),
     [
-        ("[]", "contenders.none", "at least one of start, load, fit, compress"),
+        ("[]", "contenders.none", "at least one of start, load, relabel, fit, compress"),
         ("fit", "contenders.none", "the text 'fit' (allowed: a list of steps"),
         ("{fit: toy_kd}", "contenders.none", "found a mapping (allowed: a list of steps"),
-        ("[toy_kd]", "contenders.none.0", "exactly one of start, load, fit, compress"),
+        ("[toy_kd]", "contenders.none.0", "exactly one of start, load, relabel, fit, compress"),
         ("[fit: toy_kd, train: {epochs: 3}]", "contenders.none.1", "braces keep keys together"),
         ("[{fit: toy_kd, start: teacher}]", "contenders.none.0", "exactly one of"),
         ("[{fit: toy_kd, epochs: 3}]", "contenders.none.epochs", "unknown key 'epochs'"),

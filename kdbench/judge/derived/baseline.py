@@ -26,7 +26,7 @@ def baseline(metric: Metric, label: np.ndarray, classes: tuple[str, ...], positi
     known = label[label >= 0].astype(np.int64)
     share = np.bincount(known, minlength=len(classes)) / max(len(known), 1)
     n = len(label)
-    logits = np.broadcast_to(np.log(np.maximum(share, np.finfo(np.float32).tiny)), (n, len(classes)))
+    logits = np.broadcast_to(np.log(np.maximum(share, np.finfo(np.float32).tiny)), (n, len(share)))
     pred = np.full(n, int(share.argmax()), dtype=np.int64)
     constant = Predictions(np.arange(n).astype(str), label, logits, pred, classes, positive, "probabilities")
 

@@ -1,0 +1,95 @@
+"""Which tokens a contender reads: those of its own tokenizer, where it brought one, else those of the task's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdbench import files, hub
+from kdbench.nouns import Job, Load, Params, Task, Use
+from kdbench.plan import keys
+from kdbench.registry import Plugins
+from kdbench.signature import Description
+
+USUAL = {"next": Use("bpe", {"vocabulary": 4096}), "text": Use("bpe", {"vocabulary": 4096})}
+OTHERWISE = Use("wordpiece", {"vocabulary": 8000})
+"""The tokenizer of a task that names none and whose teacher brings none, by what is asked."""
+LARGEST = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a model reads. tokenizer: the key of the entry that holds its tokenizer.json, "" for data that are no text; layout:
+    how a source and its answer stand in its rows ("pair" or "prompt").
+    """
+
+    tokenizer: str = ""
+    layout: str = "pair"
+
+
+PLAIN = Dialect()
+
+
+class Texts:
+    """The jobs that turn the texts of one task into tokens. spoken: whether there is any text at all."""
+
+    def __init__(self, task: Task, data: str, plugins: Plugins, jobs: dict[str, Job]) -> None:
+        about = plugins.about(task.data.dataset)
+        self.answer = str(about.get("answer", "class"))
+        self.spoken = about.get("kind") == "text" or self.answer == "text"
+        self._task, self._data, self._plugins, self._jobs = task, data, plugins, jobs
+
+    def usual(self, model: Sequence[Description] = ()) -> Dialect:
+        """What a model that was made here reads: the task's tokens, else the teacher's, else those of a usual tokenizer."""
+        if not self.spoken:
+            return PLAIN
+        form = next((str(one.facts.get("layout", "pair")) for one in model), "pair")
+        first = self._task.teacher.steps[0] if self._task.teacher.steps else None
+        if self._task.data.tokenizer is None and isinstance(first, Load) and brings_tokenizer(hub.resolve(first.path)):
+            return Dialect(self.brought(hub.resolve(first.path)), form)
+        return Dialect(self._learned(self._task.data.tokenizer or USUAL.get(self.answer, OTHERWISE)), form)
+
+    def tokens(self, examples: str, reads: Dialect) -> str:
+        """The key of the examples as a model reads them: the same key where they are no text."""
+        if not self.spoken or not reads.tokenizer:
+            return examples
+        spec: Params = {"length": self._task.data.length, "layout": reads.layout if self.answer == "text" else "pair"}
+        needs = {"data": examples, "tokenizer": reads.tokenizer}
+        label = f"{self._task.name}: tokens of {examples[:8]}"
+        return self._add(Job("tokens", spec, needs, keys.code("tokens"), "", keys.runtime("tokens"), label=label))
+
+    def _learned(self, use: Use) -> str:
+        plugin = self._plugins.get("tokenizer", use.name)
+        params = {param.name: param.default for param in plugin.params if not param.required} | dict(use.params)
+        content = ""
+        if params.get("path"):
+            place = hub.resolve(str(params["path"]))
+            params["path"], content = str(place), keys.checkpoint(place)
+        needs = {"data": self._data} if "texts" in plugin.evidence else {}
+        spec: Params = {"tokenizer": {"name": use.name, "params": params}}
+        label = f"{self._task.name}: tokenizer {use.name}"
+        code, runtime = keys.code("tokenizer", plugin), keys.runtime("tokenizer")
+        return self._add(Job("tokenizer", spec, needs, code, content, runtime, label=label))
+
+    def brought(self, place: Path) -> str:
+        """The tokenizer of a checkpoint, as an entry of its own: who reads it does not wait for the network."""
+        return self._learned(Use("file", {"path": str(place)}))
+
+    def _add(self, job: Job) -> str:
+        return self._jobs.setdefault(job.key, job).key
+
+
+def brings_tokenizer(place: Path) -> bool:
+    """Whether a folder made elsewhere holds a tokenizer."""
+    return place.is_dir() and any((place / name).is_file() for name in ("tokenizer.json", "vocab.txt"))
+
+
+def layout(place: Path) -> str:
+    """How a checkpoint takes an answer in text: after an encoder where its configuration says so, else as a continuation."""
+    try:
+        said = json.loads(files.read(place / "config.json", LARGEST))
+        return "pair" if said.get("is_encoder_decoder") else "prompt"
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return "pair"

@@ -1,0 +1,150 @@
+"""Texts in a plan: one tokenizer for a task, tokens for every set, probes and questions that borrow the models of another
+task.
+"""
+
+import pytest
+
+from kdbench.plan import plan
+from kdbench.suite import load
+
+BASE = """
+suite: texts
+seeds: [0, 1]
+targets: [torch_cpu, ort_cpu]
+data:
+  dataset: sst2
+  tokenizer: {{wordpiece: {{vocabulary: 500}}}}
+  length: 32
+  shifts: [{{typos: {{severities: [1]}}}}]
+  ood: [clinc150_oos]
+probes: [{{imdb: {{limit: 50}}}}, equity_evaluation_corpus]
+teacher: {{model: bert, layers: 2, hidden: 32, heads: 2, intermediate: 64, fit: scratch}}
+student: {{model: bert, layers: 1, hidden: 32, heads: 2, intermediate: 64}}
+contenders:
+  scratch: [fit: scratch]
+  kd: [fit: kd]
+  {more}
+"""
+SPEAKS = """
+suite: speaks
+seeds: [0]
+targets: [torch_cpu]
+data: {{dataset: tiny_shakespeare, length: 32}}
+harness: {{tasks: [blimp], limit: 10}}
+teacher: {{model: gpt2, layers: 2, hidden: 32, heads: 2, fit: scratch}}
+student: {{model: gpt2, layers: 1, hidden: 32, heads: 2}}
+contenders:
+  scratch: [fit: scratch]
+  {more}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A data folder in which the files are there, and empty: a plan reads no data."""
+    for name in (
+        "sst2/train",
+        "sst2/dev",
+        "sst2/test",
+        "imdb_subset/train",
+        "imdb_subset/test",
+        "clinc150/train",
+        "clinc150/val",
+        "clinc150/test",
+    ):
+        path = tmp_path / "data" / "text" / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    for name in ("fairness_text/equity_evaluation_corpus/test.parquet", "lm/tiny_shakespeare/input.txt", "lm/blimp/test.parquet"):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def planned(tmp_path, plugins, folder):
+    def make(base=BASE, more="other: [fit: scratch]", *overrides):
+        path = tmp_path / "suite.yaml"
+        path.write_text(base.format(more=more), encoding="utf-8")
+        suite = load(path, plugins, overrides)
+        return suite, plan(suite, plugins, folder)
+
+    return make
+
+
+def of(made, stage):
+    return [job for job in made.jobs if job.stage == stage]
+
+
+@pytest.mark.parametrize("base", [BASE, SPEAKS])
+def test_every_need_comes_before_the_job_that_has_it(planned, base):
+    seen = set()
+    for job in planned(base)[1].jobs:
+        assert set(job.needs.values()) <= seen, job.label
+        seen.add(job.key)
+
+
+def test_one_tokenizer_and_tokens_of_every_set(planned):
+    made = planned()[1]
+    assert len(of(made, "tokenizer")) == 1
+    shift, ood = of(made, "shift")[0].key, of(made, "ood")[0].key
+    home = of(made, "tokenizer")[0].needs["data"]
+    probes = {job.key for job in of(made, "probe")}
+    assert {job.needs["data"] for job in of(made, "tokens")} == {home, shift, ood} | probes
+    for job in made.jobs:
+        if job.stage in ("fit", "predict", "size", "compress", "outputs"):
+            assert made.job(job.needs["data"]).stage == "tokens"
+
+
+def test_a_probe_asks_and_makes_nothing(planned):
+    suite, made = planned()
+    names = [task.name for task in suite.tasks]
+    assert names == ["sst2", "sst2 on imdb", "sst2 on equity_evaluation_corpus"]
+    away = [cell for cell in made.cells if cell.task != "sst2"]
+    assert {cell.evidence for cell in away} == {"predictions"}
+    home = {made.job(c.key).needs["artefact"] for c in made.cells if c.task == "sst2" and c.evidence == "predictions" and c.key}
+    assert {made.job(cell.key).needs["artefact"] for cell in away} == home
+
+
+def test_a_probe_costs_no_evidence_of_the_home_task(planned):
+    with_probes = {job.key for job in planned()[1].jobs}
+    alone = {job.key for job in planned(BASE.replace("probes:", "# probes:"))[1].jobs}
+    assert alone < with_probes
+
+
+def test_questions_of_lm_eval_are_a_task_of_their_own(planned):
+    suite, made = planned(SPEAKS)
+    assert [task.name for task in suite.tasks] == ["tiny_shakespeare", "tiny_shakespeare asks blimp"]
+    (questions,) = of(made, "questions")
+    assert questions.spec["limit"] == 10
+    asked = of(made, "harness")
+    assert {job.needs["data"] for job in asked} == {questions.key}
+    tokenizer = of(made, "tokenizer")[0].key
+    assert all(job.needs["tokenizer"] == tokenizer for job in asked)
+
+
+def test_a_student_is_compared_with_its_teacher_while_both_speak(planned):
+    made = planned(SPEAKS)[1]
+    teacher = next(c.key for c in made.cells if c.contender == "teacher" and c.evidence == "cost")
+    for cell in made.cells:
+        if cell.evidence == "predictions" and cell.task == "tiny_shakespeare":
+            assert made.job(cell.key).needs.get("teacher") == (None if cell.contender == "teacher" else teacher)
+
+
+def test_full_vocabularies_are_never_recorded(planned):
+    made = planned(SPEAKS, "kd: [fit: {kd: {weight: 1, temperature: 1}}]")[1]
+    assert not of(made, "outputs")
+    taught = [job for job in of(made, "fit") if "teacher" in job.needs]
+    assert len(taught) == 1
+
+
+def test_relabelled_examples_are_seen_by_the_fit_alone(planned):
+    made = planned(BASE, "pseudo: [relabel: {pseudo_labels: {}}, fit: scratch]")[1]
+    jobs = of(made, "relabel")
+    assert len(jobs) == 2  # one a seed
+    fits = [job for job in of(made, "fit") if made.job(made.job(job.needs["data"]).needs["data"]).stage == "relabel"]
+    assert len(fits) == 2
+    for cell in made.cells:
+        if cell.contender == "pseudo" and cell.evidence == "predictions" and cell.key and not cell.shift:
+            assert made.job(made.job(made.job(cell.key).needs["data"]).needs["data"]).stage in ("data", "probe")
