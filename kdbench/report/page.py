@@ -62,9 +62,12 @@ def page(board: Board, plugins: Plugins) -> str:
     tasks = [clean(t, 60) for t in board.scores["task"].unique()]
     targets = [clean(t, 60) for t in board.scores["target"].unique() if t]
     suite = board.suite
+    homes = [task for task in suite.tasks if not task.home]
+    away = len(suite.tasks) - len(homes)
     size = [
-        plural(len(suite.tasks), "task"),
-        plural(sum(len(t.contenders) for t in suite.tasks), "contender"),
+        plural(len(homes), "task"),
+        *([plural(away, "probe")] if away else []),
+        plural(sum(len(t.contenders) for t in homes), "contender"),
         plural(len(suite.seeds), "seed"),
         plural(len(suite.targets), "target"),
     ]

@@ -15,9 +15,11 @@ from ._slices import of_groups
 @section(title="Summary", order=10)
 def summary(scores: pd.DataFrame, standings: pd.DataFrame, gates: pd.DataFrame, facts: Mapping[str, Any], suite: Any) -> str:
     """Headline findings in plain words: every sentence counts verdicts of the standings, none is a new judgement."""
+    homes = [task for task in suite.tasks if not task.home]
     tiles = [
-        (sum(len(t.contenders) for t in suite.tasks), "contender"),
-        (len(suite.tasks), "task"),
+        (sum(len(t.contenders) for t in homes), "contender"),
+        (len(homes), "task"),
+        (len(suite.tasks) - len(homes), "probe"),
         (len(suite.seeds), "seed"),
         (len(suite.targets), "target"),
     ]
