@@ -37,7 +37,7 @@ def test_every_plugin_is_documented(plugins):
 
 def test_every_type_of_parameter_is_understood(plugins):
     """A bare builtin, a list of one, a mapping, a literal, or a range that declare.py names; each may be "or nothing"."""
-    item = r"(bool|int|float|str)"
+    item = r"(bool|int|float|str|(int|float) (from|above) [^\s,\]]+)"
     some = rf"{item}|nothing|list\[{item}\]|tuple\[{item}, \.\.\.\]|dict\[str, Any\]"
     one_of = rf"({some}|'[^']*'|-?\d+|(int|float) (from|above) \S+(,? (to|below) \S+)?)"
     known = re.compile(rf"{one_of}( or {one_of})*")

@@ -22,8 +22,7 @@ def starter():
 
 
 def test_every_kind_that_a_stage_runs_has_a_starter():
-    """No stage runs relabelers yet."""
-    assert set(FOLDERS) - set(KINDS) == {"relabeler"}
+    assert set(FOLDERS) == set(KINDS)
 
 
 def test_the_starter_folder_is_a_plugin_folder_without_problems():
@@ -197,6 +196,54 @@ def test_the_starter_section_counts_by_status_and_escapes(starter):
     html = starter("section")(pd.DataFrame(rows, columns=["task", "contender", "status"]))
     assert html.count("&lt;b&gt;") == 2
     assert "<b>" not in html
+
+
+def test_the_starter_tokenizer_gives_back_what_it_knows(starter):
+    from tokenizers import Tokenizer
+
+    texts = ["abba", "a b\nc", "\u00e9"]
+    made = starter("tokenizer")(iter(texts), characters=100)
+    assert made == starter("tokenizer")(iter(texts[::-1]), characters=100)
+    read = Tokenizer.from_str(made.decode("utf-8"))
+    for text in texts:
+        ids = read.encode(text).ids
+        assert [read.id_to_token(ids[0]), read.id_to_token(ids[-1])] == ["[BOS]", "[EOS]"]
+        assert len(ids) == len(text) + 2
+        assert read.decode(ids) == text
+    few = Tokenizer.from_str(starter("tokenizer")(iter(texts), characters=2).decode("utf-8"))
+    assert few.encode("cab").tokens == ["[BOS]", "[UNK]", "a", "b", "[EOS]"]
+
+
+def test_the_starter_harness_is_asked_by_lm_eval_and_equals_python(starter):
+    """A model for which the larger of two numbers is the likelier one is always right."""
+    import lm_eval
+    from lm_eval.api.model import LM
+
+    class Larger(LM):
+        def loglikelihood(self, requests, disable_tqdm=False):
+            return [(float(r.args[1]) - 1000, False) for r in requests]
+
+        def loglikelihood_rolling(self, requests, disable_tqdm=False):
+            raise AssertionError
+
+        generate_until = loglikelihood_rolling
+
+    one = starter("harness")(None, rows=6)
+    found = lm_eval.simple_evaluate(
+        model=Larger(), tasks=[one], task_manager=lm_eval.tasks.TaskManager(include_defaults=False), bootstrap_iters=0
+    )
+    assert found["results"]["my_harness"]["acc,none"] == 1.0
+    said = found["samples"]["my_harness"][0]
+    assert [args[:2] for args in said["arguments"]] == [("1 3 5 7", " 9"), ("1 3 5 7", " 8")]
+
+
+def test_the_starter_relabeler_keeps_what_the_teacher_believes(starter):
+    from kdbench import Refusal
+
+    label, probabilities = np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.95, 0.05], [0.4, 0.6]])
+    assert starter("relabeler")(label, probabilities, least=0.1).source.tolist() == [0, 2]
+    with pytest.raises(Refusal, match=r"the likeliest has 0\.9$"):
+        starter("relabeler")(label, probabilities, least=0.99)
 
 
 def test_every_starter_is_imported_like_any_plugin_folder():

@@ -13,7 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for room in ("kdbench", "baselines") for path in (ROOT / room).rglob("*.py"))
 FILE, FUNCTION, ARGUMENTS = 250, 45, 6
-PLUGIN = {"method", "view", "relabeler", "compressor", "model", "dataset", "shift", "metric", "target", "section"}
+PLUGIN = {
+    "method", "view", "tokenizer", "harness", "relabeler", "compressor", "model", "dataset", "shift", "metric", "target",
+    "section",
+}  # fmt: skip
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
