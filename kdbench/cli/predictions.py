@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kdbench.cli import options
@@ -41,19 +42,30 @@ def run(args: argparse.Namespace) -> int:
     from kdbench.predictions.export import export  # noqa: PLC0415 - a bad command line costs no numerical library
     from kdbench.store import Damaged, Store  # noqa: PLC0415 - as above
 
-    store, written = Store(args.store), 0
+    store, written, without = Store(args.store), 0, []
     try:
         for task in asked.suite.tasks:
-            for path in export(task, asked.plan, store, args.out, args.contender):
-                print(path)
-                written += 1
+            paths = list(_printed(export(task, asked.plan, store, args.out, args.contender)))
+            written += len(paths)
+            if not paths and any(
+                c.task == task.name and c.evidence == "predictions" and store.has(c.key) for c in asked.plan.cells
+            ):
+                without.append(task.name)
     except Damaged as found:
         text = f"{args.store}: an entry is damaged ({found.key[:12]}: {found.why}); `kdbench run {args.suite}` makes it again"
         raise Refusal(text) from None
-    if not written:
+    if without:
+        print(f"not written: {', '.join(without)}: only answers in classes or values have a form as a file", file=sys.stderr)
+    if not written and not without:
         raise Refusal(f"{args.store}: holds no predictions of this suite; `kdbench run {args.suite}` makes them")
     wanted = [c for c in asked.plan.cells if c.evidence == "predictions" and c.key and args.contender in ("", c.contender)]
     missing = sum(not store.has(cell.key) for cell in wanted)
     if missing:
         print(f"partial: {missing} of {len(wanted)} sets of predictions were not made", file=sys.stderr)
     return PARTIAL if missing else COMPLETE
+
+
+def _printed(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        print(path)
+        yield path

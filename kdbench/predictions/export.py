@@ -22,14 +22,15 @@ COLUMN = {"logits": "logits", "probabilities": "probabilities", "decisions": "de
 def export(task: Task, plan: Plan, store: Store, folder: Path, only: str = "") -> Iterator[Path]:
     """Write one Parquet file for each contender and target of a task (`only`: of that contender): all sets and seeds of it.
 
-    Cells that the store has nothing for are left out. Gives the path of each file as it is written.
+    Cells that the store has nothing for are left out, and so are tokens, texts and vectors, for which the format has no column.
+    Gives the path of each file as it is written.
     """
     seats: dict[tuple[str, str], list[Cell]] = {}
     for cell in plan.cells:
         if cell.task == task.name and cell.evidence == "predictions" and cell.key and only in ("", cell.contender):
             seats.setdefault((cell.target, cell.contender), []).append(cell)
     for (target, contender), cells in seats.items():
-        held = [(cell, entry) for cell in cells if (entry := _open(store, cell.key)) is not None]
+        held = [(cell, entry) for cell in cells if (entry := _open(store, cell.key)) is not None and _kind(entry) in COLUMN]
         if not any(cell.split == "test" and not cell.shift for cell, _ in held):
             continue
         path = folder / _plain(task.name) / _plain(target) / f"{_plain(contender)}.parquet"
@@ -37,6 +38,10 @@ def export(task: Task, plan: Plan, store: Store, folder: Path, only: str = "") -
         data = store.open(plan.job(_clean(cells).key).needs["data"])
         files.replace(path, _parquet(held, data, {"task": task.name, "contender": contender, "target": target}))
         yield path
+
+
+def _kind(entry: Entry) -> str:
+    return str(entry.json("predictions.json").get("kind", "logits"))
 
 
 def _clean(cells: Sequence[Cell]) -> Cell:
@@ -60,7 +65,7 @@ def _parquet(held: Sequence[tuple[Cell, Entry]], data: Entry, said: Mapping[str,
     meta = data.json("meta.json")
     about = _About(data, meta)
     parts = [_part(cell, entry, about) for cell, entry in held]
-    kind = str(held[0][1].json("predictions.json").get("kind", "logits"))
+    kind = _kind(held[0][1])
     facts = {"format": "1", "kind": kind, **said}
     if meta["classes"]:
         facts["classes"] = canonical(list(meta["classes"]))
@@ -96,7 +101,7 @@ class _About:
 def _part(cell: Cell, entry: Entry, about: _About) -> Any:
     """The rows of one set and seed."""
     held = entry.arrays("predictions.npz")
-    kind = str(entry.json("predictions.json").get("kind", "logits"))
+    kind = _kind(entry)
     foreign, n = cell.shift.startswith("ood:"), len(held["ids"])
     label = held["label"]
     columns: dict[str, Any] = {"id": pa.array(held["ids"])}

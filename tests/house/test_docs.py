@@ -56,7 +56,8 @@ def test_suites_on_the_pages_are_valid(page, tmp_path, plugins):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(body, encoding="utf-8")
     (tmp_path / "my_student").mkdir()  # what save_student.py makes
-    (tmp_path / "loans.csv").touch()  # what the reader has
+    for name in ("loans.csv", "reviews.csv", "stories.txt"):
+        (tmp_path / name).touch()  # what the reader has
     known = discover([tmp_path / "my_plugins"]) if (tmp_path / "my_plugins").is_dir() else plugins
     for info, body in blocks:
         if info.startswith("yaml"):

@@ -1,5 +1,6 @@
 """What every metric plugin promises, whoever wrote it."""
 
+import dataclasses
 import inspect
 import math
 import subprocess
@@ -41,7 +42,7 @@ OFFERED = {
     "ood_features", "group", *BESIDE, *KINDS,
 }  # fmt: skip
 SIZE = {"parameters": 10, "nonzeros": 9, "bytes": 44, "flops": 20, "uncounted": [], "embedding_parameters": 4}
-SIZE |= {"float_operations": 20, "integer_operations": 6}
+SIZE |= {"float_operations": 20, "integer_operations": 6, "cache_bytes_per_token": 64.0}
 EPOCHS = [{"epoch": 1, "validation_accuracy": 0.92}, {"epoch": 2, "validation_accuracy": 0.91}]
 COST = {"chain": {"cpu_seconds": 1.0, "examples": 10, "teacher_passes": 0, "epochs": 2}, "history": EPOCHS, "examples": 10}
 COST["chain"] |= {"energy": {"joules": 5.0, "reason": ""}, "through": [], "elsewhere": False}
@@ -52,7 +53,7 @@ STORED = {
                "model_bytes": 10**5},
     "energy": metered(), "teacher_energy": metered(net=0.9),
     "parity": {"n": 10, "max_abs": 1e-6, "flips": 0, "passed": True, "tolerance": 1e-4},
-    "latency": latency_of(np.full((140, 5), 1e-3), np.full((140, 5), 2e-3)),
+    "latency": {**latency_of(np.full((140, 5), 1e-3), np.full((140, 5), 2e-3)), "tokens": 8},
     "null": latency_of(np.full((140, 5), 1e-3)),
 }  # fmt: skip
 
@@ -73,6 +74,8 @@ def evidence(name, classes=2, n=120, skill=2.0, seed=0):
     sets = {"predictions": skill, "teacher": 3.0, "validation": skill, "teacher_validation": 3.0}
     positive = 1 if classes == 2 else None
     held = {key: predictions(noisy_logits(label, classes, s, rng), label, positive) for key, s in sets.items()}
+    if READS[name] == "inputs":
+        held["predictions"] = dataclasses.replace(held["predictions"], columns={"truncated": rng.random(n) < 0.3})
     held["ood"] = predictions(0.1 * rng.normal(size=(50, classes)), np.full(50, -1), positive)
     if FORM[name] == "seeds":
         more = [predictions(noisy_logits(label, classes, skill, rng), label, positive) for _ in range(2)]
