@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,8 @@ def _of_hub(name: str) -> Path:
     with contextlib.suppress(errors.LocalEntryNotFoundError, ValueError):
         return Path(huggingface_hub.snapshot_download(repository, local_files_only=True, **asked))
     try:
-        return Path(huggingface_hub.snapshot_download(repository, etag_timeout=10, **asked))
+        with _quiet():
+            return Path(huggingface_hub.snapshot_download(repository, etag_timeout=10, **asked))
     except errors.GatedRepoError:
         why = "its owner asks for an agreement: accept it on the hub's page, then log in with `hf auth login`"
     except errors.RevisionNotFoundError:
@@ -79,6 +82,18 @@ def _of_hub(name: str) -> Path:
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError, ValueError) as error:
         why = f"not in the cache, and the hub cannot be reached ({type(error).__name__}); fetch it where there is a network"
     raise Refusal(f"load: {name}: {why}")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's lines about every try: what came of them is said once."""
+    log = logging.getLogger("huggingface_hub")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _cache() -> str | None:

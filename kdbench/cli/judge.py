@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kdbench.execute import Site
-    from kdbench.nouns import Suite, Use
+    from kdbench.nouns import Job, Suite
     from kdbench.predictions.table import Table
     from kdbench.registry import Plugins
     from kdbench.store import Store
@@ -158,6 +158,11 @@ def _judged(asked: options.Asked, store: Store, site: Site) -> Suite | None:
     if outcome.interrupted:
         print("interrupted: what was judged is kept; run the same command again to go on", file=sys.stderr)
         return None
-    kept = [(Use(**job.spec["metric"]), job) for job in jobs if applies(store, job)]
+    kept = [(_metric(job), job) for job in jobs if applies(store, job)]
     compared(store, [job for _, job in kept], asked.suite)
     return replace(asked.suite, axes=tuple(use for use, _ in kept) or asked.suite.axes[:1])
+
+
+def _metric(job: Job) -> Use:
+    facts: Any = job.spec["metric"]
+    return Use(**facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from kdbench.cli import options
@@ -15,7 +15,7 @@ from kdbench.execute import Outcome, Site, execute
 from kdbench.execute.lock import hold
 from kdbench.files import replace
 from kdbench.nouns import Job, Refusal, canonical, digest
-from kdbench.plan import judging
+from kdbench.plan import judging, plan
 from kdbench.plan.keys import sources
 from kdbench.report import FILES, render, table
 from kdbench.signature import Description
@@ -39,9 +39,33 @@ def run(args: argparse.Namespace) -> int:
     asked = options.asked(args)
     store = Store(args.store)
     with hold(args.store):
-        if _execute("evidence", asked.plan.jobs, store, options.site(args)).interrupted:
-            return _interrupted()
-        return conclude(args, asked, store)
+        before = {job.key for job in asked.plan.jobs if store.has(job.key)}
+        interrupted = _execute("evidence", asked.plan.jobs, store, options.site(args)).interrupted
+        unchanged(args, asked, store, before)
+        return _interrupted() if interrupted else conclude(args, asked, store)
+
+
+def unchanged(args: argparse.Namespace, asked: Asked, store: Store, before: Collection[str]) -> None:
+    """Refuse to go on where a file was edited while it was read, and drop what was made of it: its key is that of the file as it
+    was. before: the keys that were there when the run began, which nobody touched.
+    """
+    fresh = {job.key: job for job in asked.plan.jobs if job.key not in before}
+    if not any(job.content for job in fresh.values()):
+        return
+    now = {job.key for job in plan(asked.suite, asked.plugins, args.data).jobs}
+    edited = {key for key, job in fresh.items() if job.content and key not in now}
+    if not edited:
+        return
+    for key, job in fresh.items():  # every job stands behind those that it needs
+        if (
+            key in edited
+            or edited.intersection(job.needs.values())
+            or any(edited.intersection(keys) for keys in job.uses.values())
+        ):
+            edited.add(key)
+            store.drop(key)
+    named = ", ".join(sorted({fresh[key].label or fresh[key].stage for key in edited if fresh[key].content}))
+    raise Refusal(f"a file was changed during the run; what was made of it is dropped ({named[:200]}): run again")
 
 
 def conclude(args: argparse.Namespace, asked: Asked, store: Store) -> int:

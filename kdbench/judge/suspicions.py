@@ -26,7 +26,8 @@ def suspicions(scores: pd.DataFrame, tasks: Mapping[str, Any], store: Store) -> 
         task, value = str(row["task"]), float(row["value"])
         seat = (task, str(row["contender"]), str(row["target"]))
         classes = [str(name) for name in tasks.get(task, {}).get("classes", ())]
-        suspect = len(classes) > 1 and value <= most.get(task, 1.0)
+        choices = tasks.get(task, {}).get("kind") == "questions"  # of which the first has no meaning that could be mistaken
+        suspect = len(classes) > 1 and value <= most.get(task, 1.0) and not choices
         held = _held(store, str(row["evidence"])) if suspect and seat not in told else None
         if held is None:
             continue

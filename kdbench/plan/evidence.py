@@ -21,7 +21,7 @@ EXAMPLES = ("data", "shift", "ood", "probe", "questions")
 
 def plan(suite: Suite, plugins: Plugins, data: Path | None = None) -> Plan:
     """All jobs in an order in which they can run, and all cells, for every task. Refuses files that are not there."""
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, dict[str, Job]] = {}
     cells: list[Cell] = []
     homes: dict[str, _TaskPlan] = {}
     for task in suite.tasks:
@@ -29,12 +29,15 @@ def plan(suite: Suite, plugins: Plugins, data: Path | None = None) -> Plan:
             home = homes[task.home]
             asked = Beside(suite, task, plugins, data)
             cells += asked.cells(home.samples, home.chains)
-            jobs |= {k: v for k, v in asked.jobs.items() if v.stage in EXAMPLES} | home.chains.jobs | asked.jobs
+            jobs[task.home] |= asked.jobs
         else:
             homes[task.name] = _TaskPlan(suite, task, plugins, data)
             cells += homes[task.name].cells()
-            jobs |= homes[task.name].jobs
-    return Plan(tuple(jobs.values()), tuple(cells))
+            jobs[task.name] = homes[task.name].jobs
+    ordered: dict[str, Job] = {}
+    for name, made in jobs.items():  # what a model is asked beside its task is there in time, so that it is opened once for all
+        ordered |= {k: v for k, v in made.items() if v.stage in EXAMPLES} | homes[name].chains.jobs | made
+    return Plan(tuple(ordered.values()), tuple(cells))
 
 
 class _TaskPlan:

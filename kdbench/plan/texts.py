@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kdbench import files, hub
-from kdbench.nouns import Job, Load, Params, Task, Use
+from kdbench.nouns import Job, Load, Params, Task, Use, digest
 from kdbench.plan import keys
 from kdbench.registry import Plugins
 from kdbench.signature import Description
@@ -40,6 +41,7 @@ class Texts:
         self.answer = str(about.get("answer", "class"))
         self.spoken = about.get("kind") == "text" or self.answer == "text"
         self._task, self._data, self._plugins, self._jobs = task, data, plugins, jobs
+        self._written: dict[str, Path] = {}
 
     def usual(self, model: Sequence[Description] = ()) -> Dialect:
         """What a model that was made here reads: the task's tokens, else the teacher's, else those of a usual tokenizer."""
@@ -74,8 +76,10 @@ class Texts:
         return self._add(Job("tokenizer", spec, needs, code, content, runtime, label=label))
 
     def brought(self, place: Path) -> str:
-        """The tokenizer of a checkpoint, as an entry of its own: who reads it does not wait for the network."""
-        return self._learned(Use("file", {"path": str(place)}))
+        """The tokenizer of a checkpoint, as an entry of its own: who reads it does not wait for the network. Folders that write
+        alike share the first one's, so that what their models read is the same.
+        """
+        return self._learned(Use("file", {"path": str(self._written.setdefault(_writing(place), place))}))
 
     def _add(self, job: Job) -> str:
         return self._jobs.setdefault(job.key, job).key
@@ -88,8 +92,25 @@ def brings_tokenizer(place: Path) -> bool:
 
 def layout(place: Path) -> str:
     """How a checkpoint takes an answer in text: after an encoder where its configuration says so, else as a continuation."""
+    said = _said(place / "config.json")
+    return "pair" if said is None or said.get("is_encoder_decoder") else "prompt"
+
+
+def _said(path: Path) -> dict[str, Any] | None:
+    """What a small file of a checkpoint says, None where it cannot be read; in the hub's cache files are links."""
     try:
-        said = json.loads(files.read(place / "config.json", LARGEST))
-        return "pair" if said.get("is_encoder_decoder") else "prompt"
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return "pair"
+        held = json.loads(files.read(hub.behind(path) or path, LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return held if isinstance(held, dict) else None
+
+
+def _writing(place: Path) -> str:
+    """Equal for folders whose tokenizers write alike: the same tokenizer.json, filled up with the same token."""
+    path, beside = place / "tokenizer.json", ("special_tokens_map.json", "tokenizer_config.json", "config.json")
+    held = {name: _said(place / name) for name in beside if (place / name).exists()}
+    if not path.is_file() or None in held.values():
+        return str(place)  # made of several files, or of what cannot be read here: alone
+    named = [said["pad_token"] for said in held.values() if said and said.get("pad_token")]
+    number = (held.get("config.json") or {}).get("pad_token_id")
+    return digest([keys.checkpoint(path), repr(named or number)])

@@ -31,7 +31,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     spec: dict[str, Any] = dict(job.spec)
     rows, shape = samples.read(inputs["data"], spec["split"]), samples.shape(inputs["data"])
     if inputs["artefact"].json(artefacts.ARTEFACT)["runtime"] == blackbox.RUNTIME:
-        said, facts = _recorded(artefacts.read(inputs["artefact"], place.plugins), rows), {"made": "elsewhere"}
+        said, facts = _recorded(artefacts.read(inputs["artefact"], place.plugins), rows), dict[str, Any](made="elsewhere")
     else:
         runner = running.reopened(inputs["artefact"], spec["target"], place, running.first_rows(rows.x, 2))
         said, facts = _ASKED[shape.answer](runner, rows, shape, inputs, place), dict(runner.facts)

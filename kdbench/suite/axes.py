@@ -78,8 +78,8 @@ BY_ANSWER: Mapping[str, list[Json]] = {
         "token_calibration", "tokens_per_second", "cache_bytes_per_token", "parameters_without_embeddings", *MADE,
     ],
     "text": [
-        "exact_match", "token_f1", "rouge", "bleu", "chrf", "wer", "written_length", "distinct_n", "agreement_of_texts", "perplexity",
-        "token_kl_to_teacher", *MADE,
+        "exact_match", "token_f1", "rouge", "bleu", "chrf", "wer", "written_length", "distinct_n", "agreement_of_texts",
+        "perplexity", "token_kl_to_teacher", *MADE,
     ],
     "vector": [
         "recall_at_k", "ndcg_at_k", "mrr", "similarity_spearman", "neighbour_overlap", "similarity_correlation_with_teacher",

@@ -179,7 +179,7 @@ def _anything(node: Node) -> Any:
 def _wrong(kind: Kind, node: Node) -> str:
     """What was found, what is allowed, and what was probably meant."""
     forms = {part.form for part in (kind, *kind.parts)}
-    values = [str(v) for part in (kind, *kind.parts) for v in part.values]
+    values = [_word(v) for part in (kind, *kind.parts) for v in part.values]
     if isinstance(node.value, str) and values and forms <= {"choice", "none", "either"}:
         return f"found {found(node)}{nearest(node.value, values)}"
     hint = ""
@@ -214,7 +214,7 @@ def describe(kind: Kind) -> str:
         case "float" | "int":
             return _describe_number(kind)
         case "choice":
-            return "one of " + ", ".join(str(v) for v in kind.values)
+            return "one of " + ", ".join(map(_word, kind.values))
         case "either":
             return " or ".join(describe(part) for part in kind.parts)
         case "list":
@@ -231,3 +231,7 @@ def _describe_number(kind: Kind) -> str:
     low = f"{'above' if limits.low_open else 'from'} {limits.low:g}" if limits.low is not None else ""
     high = f"{'below' if limits.high_open else 'at most'} {limits.high:g}" if limits.high is not None else ""
     return " ".join(part for part in (name, low, "and" if low and high else "", high) if part)
+
+
+def _word(value: Json) -> str:
+    return "''" if value == "" else str(value)

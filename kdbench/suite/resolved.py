@@ -81,7 +81,8 @@ def _shift(used: ShiftUse) -> Json:
 
 def _probe(probe: Probe) -> Json:
     settings: dict[str, Json] = {"limit": probe.limit, "labels": dict(probe.labels), "groups": list(probe.groups)}
-    return {probe.dataset.name: {**settings, **probe.dataset.params}}
+    held = {**settings, **probe.dataset.params}  # a dataset may have a parameter of the same name, which then means both
+    return {probe.dataset.name: {key: value for key, value in held.items() if value is not None or key not in settings}}
 
 
 def _steps(row: Contender) -> Json:

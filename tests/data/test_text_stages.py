@@ -194,3 +194,26 @@ def test_copies_of_texts_are_leaks_and_a_cut_between_a_pair_counts(kitchen):
     both = np.concatenate([pairs.x["text"], pairs.x["text"]], axis=1)
     both[0], both[30] = ["ab", "c"], ["a", "bc"]
     assert kitchen.data(dataclasses.replace(pairs, x={"text": both}))
+
+
+def test_46_equal_texts_of_two_classes_are_a_ceiling_that_is_said(kitchen):
+    given = made(60, split=np.repeat(["train", "test"], [30, 30]))
+    given.x["text"][41] = given.x["text"][40]  # neighbours have different classes
+    notes = kitchen.data(given).json("meta.json")["notes"]
+    assert any("equal test inputs have different labels: at least 1 of 30 must be wrong, accuracy <= 0.9667" in n for n in notes)
+
+
+def test_52_the_share_of_texts_that_were_cut_is_a_column(kitchen):
+    from kdbench.nouns import Predictions
+
+    data = kitchen.data(made())
+    by = kitchen.tokenizer(data, "words", least=1)
+    judge = tokenizers.Tokenizer.from_str(by.bytes("tokenizer.json").decode())
+    judge.no_padding()
+    judge.no_truncation()
+    rows = samples.read(kitchen.tokens(data, by, length=9), "test")
+    longer = [len(judge.encode(text).ids) > 9 for text in samples.raw(data, "test").x["text"][:, 0]]
+    none, empty = np.empty(0), np.empty((len(rows.y), 0))
+    said = Predictions(rows.ids, rows.y, empty, none, columns={"truncated": rows.more["truncated"]})
+    share = kitchen.plugins.load("metric", "truncated_inputs")[0](said).mean()
+    assert 0 < share == np.mean(longer) < 1

@@ -178,6 +178,16 @@ def test_labels_that_are_none_are_refused_with_the_row(put, label, why, texts, t
         texts(put(tmp_path, held))
 
 
+@FORMATS
+def test_51_a_text_of_more_than_8_mib_is_refused(put, texts, tmp_path):
+    at_most = "a" * 2**23
+    assert len(texts(put(tmp_path, rows(["one", at_most])), id="id").x["text"][1, 0]) == 2**23
+    with pytest.raises(Refusal) as refused:
+        texts(put(tmp_path, rows(["one", at_most + "a"])), id="id")
+    assert "column 'text'" in str(refused.value) or "line 3" in str(refused.value), str(refused.value)[:300]
+    assert len(str(refused.value)) < 400
+
+
 def test_numbers_as_labels_are_numbered_and_noted(texts, tmp_path):
     held = [{"text": f"t{i}", "label": (0, 5, 1000000)[i % 3]} for i in range(6)]
     for put in (put_csv, put_parquet, put_jsonl):

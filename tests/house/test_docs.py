@@ -55,7 +55,8 @@ def test_suites_on_the_pages_are_valid(page, tmp_path, plugins):
             path = tmp_path / info.partition("file=")[2]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(body, encoding="utf-8")
-    (tmp_path / "my_student").mkdir()  # what save_student.py makes
+    for name in ("my_student", "teacher_folder", "student_folder"):  # what save_student.py makes, and what the reader has
+        (tmp_path / name).mkdir()
     for name in ("loans.csv", "reviews.csv", "stories.txt"):
         (tmp_path / name).touch()  # what the reader has
     known = discover([tmp_path / "my_plugins"]) if (tmp_path / "my_plugins").is_dir() else plugins

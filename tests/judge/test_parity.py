@@ -63,7 +63,7 @@ def test_facts_of_each_recipe_beside_what_is_usual():
     assert fact(rows, "scratch", "teacher") == ("none", "teacher", False)
     assert fact(rows, "pruned", "start") == ("kd", "initial weights from the seed", True)
     assert fact(rows, "kd", "best_minus_last") == ("0.004", "", False)
-    assert apart(rows) == {}
+    assert apart(rows, suite) == {}
 
 
 def test_another_checkpoint_rule_or_teacher_than_usual_is_apart():
@@ -71,7 +71,7 @@ def test_another_checkpoint_rule_or_teacher_than_usual_is_apart():
         kd=fit(), kd2=fit(), medium=fit("scratch"), ta=fit(teacher="medium"), best=fit("scratch", select="best_validation"),
         int8=(Start("best"), Compress(Use("dynamic_int8"))), posttraining=(Start("teacher"), Compress(Use("dynamic_int8"))),
     )  # fmt: skip
-    found = apart(table(suite))
+    found = apart(table(suite), suite)
     assert set(found) == {("task", "ta"), ("task", "best"), ("task", "int8")}
     assert found["task", "ta"] == "not ranked: teacher medium, of most others teacher"
     assert found["task", "best"] == "not ranked: checkpoint rule best_validation, of most others last"
@@ -79,7 +79,21 @@ def test_another_checkpoint_rule_or_teacher_than_usual_is_apart():
 
 def test_where_two_rules_are_as_common_the_teachers_own_is_usual():
     suite = made_suite(best=fit("scratch", select="best_validation"), last=fit("scratch"))
-    assert set(apart(table(suite))) == {("task", "best")}
+    assert set(apart(table(suite), suite)) == {("task", "best")}
+
+
+def test_who_is_apart_at_home_is_apart_wherever_its_answers_are_asked():
+    """A probe trains nothing: its task holds the contenders of its home, and repeats no fact of their recipes."""
+    suite = made_suite(kd=fit(), scratch=fit("scratch"), best=fit("scratch", select="best_validation"))
+    (home,) = suite.tasks
+    probe = replace(home, name="probe", home="task")
+    elsewhere = replace(home, name="another", contenders=(Contender("best", (fit("scratch"),)),))
+    suite = replace(suite, tasks=(home, probe, elsewhere))
+    rows = table(suite)
+    assert {row["task"] for row in rows} == {"task", "another"}
+    found = apart(rows, suite)
+    assert set(found) == {("task", "best"), ("probe", "best")}
+    assert found["probe", "best"] == found["task", "best"]
 
 
 def skilled(root, skills, n=600, seeds=3):

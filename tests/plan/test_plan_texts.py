@@ -148,3 +148,24 @@ def test_relabelled_examples_are_seen_by_the_fit_alone(planned):
     for cell in made.cells:
         if cell.contender == "pseudo" and cell.evidence == "predictions" and cell.key and not cell.shift:
             assert made.job(made.job(made.job(cell.key).needs["data"]).needs["data"]).stage in ("data", "probe")
+
+
+def test_checkpoints_whose_tokenizers_write_alike_read_the_same_tokens(planned, tmp_path):
+    for name, layers, pad, words in (("a", 2, 0, "x"), ("b", 1, 0, "x"), ("c", 1, 1, "x"), ("d", 1, 0, "y")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(f'{{"layers": {layers}, "pad_token_id": {pad}}}', encoding="utf-8")
+        (tmp_path / name / "tokenizer.json").write_text(f'["{words}"]', encoding="utf-8")
+    rows = ", ".join(f"{name}: [load: {tmp_path / name}]" for name in "bcd")
+    made = planned(BASE, "other: [fit: scratch]", f"teacher={{load: {tmp_path / 'a'}}}", f"contenders={{{rows}}}")[1]
+    read, reasons = {}, {}
+    for cell in made.cells:
+        if cell.target == "torch_cpu" and cell.task == "sst2":
+            if cell.evidence == "predictions" and cell.split == "test" and not cell.shift:
+                read[cell.contender] = made.job(cell.key).needs["data"]
+            if cell.evidence == "latency":
+                reasons[cell.contender] = cell.reason
+    assert read["teacher"] == read["b"]
+    assert len(set(read.values())) == 3  # another padding, and other words, are other tokens
+    assert reasons["b"] == ""
+    assert "it reads other tokens" in reasons["c"]
+    assert "it reads other tokens" in reasons["d"]
