@@ -6,7 +6,6 @@ import numpy as np
 
 from kdbench.store import Draft, Entry
 
-
 ENDING = ".utf8.npy"
 """What the name of a file of texts ends with."""
 

@@ -93,7 +93,7 @@ contenders:
   kd: [fit: {ce: 0.5, kd: {weight: 0.5, temperature: 1}}]
   int8: [fit: {ce: 0.5, kd: {weight: 0.5, temperature: 1}}, compress: dynamic_int8]
 targets: [torch_cpu, ort_cpu]
-axes: [bits_per_byte, token_kl_to_teacher, token_agreement, latency, tokens_per_second, cache_bytes_per_token, export_max_difference]
+axes: [bits_per_byte, token_kl_to_teacher, latency, tokens_per_second, cache_bytes_per_token, export_max_difference]
 measure: {seconds: 0.3, pairs: 3, decode: [8]}
 """
 

@@ -347,7 +347,9 @@ def test_a_method_beside_one_checkpoint_says_so():
 @pytest.mark.parametrize("values", [[0.4], [0.4, 0.41, 0.39]])
 def test_one_document_separates_nobody(values):
     """A probe of one document was called BEATS with p < 0.0001, for all its draws are equal."""
-    a, b = (method(name, np.asarray(values) + shift, np.full(500, 0.4 + shift), units=1) for name, shift in (("a", 0), ("b", -0.001)))
+    a, b = (
+        method(name, np.asarray(values) + shift, np.full(500, 0.4 + shift), units=1) for name, shift in (("a", 0), ("b", -0.001))
+    )
     found = compare(a, b, Rules())
     assert found["verdict"] == "INCONCLUSIVE"
     assert math.isnan(found["p"])
