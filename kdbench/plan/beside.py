@@ -39,8 +39,8 @@ class Beside:
                         yield replace(cell, key=self._ask(made, use, target, examples).key)
                     else:
                         needs = predicted(chains, examples, made, teacher)
-                        said = (f"{made.key}/{label}", f"{self._task.name}: predict {made.key[:8]} on {use.name}")
-                        yield replace(cell, key=self._add(predict(made, use, target, "test", needs, said)).key)
+                        said = (self._plugins, f"{made.key}/{label}", f"{self._task.name}: predict {made.key[:8]} on {use.name}")
+                        yield replace(cell, key=self._add(predict(made, use, "test", needs, said)).key)
 
     def _probe(self, home: str) -> Job:
         data = self._task.data

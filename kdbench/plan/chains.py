@@ -85,7 +85,8 @@ class Chains:
         data = self._data if own or not self.texts.spoken else self.texts.tokens(self._data, self.texts.usual())
         job = Job("load", spec, {"data": data}, code, content, keys.runtime("load", runtime))
         key = self._add(job, contender.name).key
-        reads = Dialect(self.texts.brought(place), layout(place)) if own else self.texts.usual()
+        form = layout(place) if self.texts.answer == "text" else "pair"
+        reads = Dialect(self.texts.brought(place), form) if own else self.texts.usual()
         return Made(key, runtime, digest([content, code, data, step.head]), reads)  # the shapes of a file may come from the data
 
     def _compress(self, step: Compress, before: Made, contender: Contender, seed: int) -> Made:

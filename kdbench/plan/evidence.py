@@ -85,7 +85,7 @@ class _TaskPlan:
         for one in self._sets:
             cell = replace(seat, evidence="predictions", split=one.split, shift=one.shift, severity=one.severity)
             unknown = NOT_RECORDED if made.runtime == RECORDED and one.shift else ""
-            key = "" if why or unknown else self._predict(made, use, target, one, together).key
+            key = "" if why or unknown else self._predict(made, use, one, together).key
             yield replace(cell, key=key, reason=why or unknown)
         yield from self._taps(seat, made, target)
         yield self._parity(replace(seat, evidence="parity"), made, use, target, data)
@@ -124,11 +124,11 @@ class _TaskPlan:
         runtime = keys.runtime("size", made.runtime)
         return self._add(Job("size", {}, needs, keys.code("size"), "", runtime, together=made.key, label=label))
 
-    def _predict(self, made: Made, use: Use, target: Description, one: Set, together: str) -> Job:
+    def _predict(self, made: Made, use: Use, one: Set, together: str) -> Job:
         needs = predicted(self.chains, one.samples, made, self._teacher)
         where = " ".join(filter(None, (one.shift or one.split, str(one.severity or ""))))
         label = f"{self._task.name}: predict {made.key[:8]} on {use.name}, {where}"
-        return self._add(predict(made, use, target, one.split, needs, (together, label)))
+        return self._add(predict(made, use, one.split, needs, (self._plugins, together, label)))
 
     def _taps(self, seat: Cell, made: Made, target: Description) -> Iterator[Cell]:
         """Features of the sets of which some metric reads them; of shifted sets none does."""

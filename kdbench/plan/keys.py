@@ -7,7 +7,7 @@ import importlib.metadata
 import importlib.util
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -58,9 +58,11 @@ def folder(path: Path) -> str:
     return digest({name: _sha256(place) for name, place in held.items()})
 
 
-def checkpoint(path: Path) -> str:
-    """One hash over a file, or over the regular files of a folder of a tokenizer or a model."""
-    return _sha256(path) if path.is_file() else digest({p.name: _sha256(p) for p in sorted(path.iterdir()) if p.is_file()})
+def checkpoint(path: Path, only: Sequence[str] = ()) -> str:
+    """One hash over a file, or over the regular files of a folder of a tokenizer or a model; `only`: those of these names."""
+    if path.is_file():
+        return _sha256(path)
+    return digest({p.name: _sha256(p) for p in sorted(path.iterdir()) if p.is_file() and (not only or p.name in only)})
 
 
 def sources(paths: Iterable[Path]) -> str:

@@ -12,6 +12,9 @@ from kdbench.registry import Plugins
 from kdbench.signature import Description
 from kdbench.stages import available
 
+REFERENCE = "torch_cpu"
+"""Where a teacher is opened that speaks beside its student, whatever that one runs on (see the stage `predict`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Set:
@@ -56,11 +59,13 @@ def predicted(chains: Chains, samples: str, made: Made, teacher: Made) -> dict[s
     return needs
 
 
-def predict(made: Made, use: Use, target: Description, split: str, needs: dict[str, str], said: tuple[str, str]) -> Job:
-    """The job that asks a model on a target. said: the jobs that share its process, and its label."""
-    together, label = said
+def predict(made: Made, use: Use, split: str, needs: dict[str, str], said: tuple[Plugins, str, str]) -> Job:
+    """The job that asks a model on a target. said: the plugins, the jobs that share its process, and its label."""
+    plugins, together, label = said
+    target = plugins.get("target", use.name)
     spec = {"target": plain(use), "split": split}
-    code, runtime = keys.code("predict", target), keys.runtime("predict", made.runtime, packages(target))
+    beside = [plugins.get("target", REFERENCE)] if "teacher" in needs else []
+    code, runtime = keys.code("predict", target, *beside), keys.runtime("predict", made.runtime, packages(target))
     return Job("predict", spec, needs, code, "", runtime, together=together, label=label)
 
 

@@ -18,6 +18,12 @@ USUAL = {"next": Use("bpe", {"vocabulary": 4096}), "text": Use("bpe", {"vocabula
 OTHERWISE = Use("wordpiece", {"vocabulary": 8000})
 """The tokenizer of a task that names none and whose teacher brings none, by what is asked."""
 LARGEST = 2**20
+MOST = 2**26
+"""Bytes of a configuration, and of a tokenizer.json, that are read at most."""
+WRITING = ("tokenizer.json", "vocab.txt", "special_tokens_map.json", "tokenizer_config.json", "config.json")
+"""The files of a checkpoint that say how it writes; its weights do not."""
+BESIDE = ("truncation", "padding")
+"""Sections of a tokenizer.json that say how long rows were when it was saved: nothing about what its tokens are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Texts:
         """What a model that was made here reads: the task's tokens, else the teacher's, else those of a usual tokenizer."""
         if not self.spoken:
             return PLAIN
-        form = next((str(one.facts.get("layout", "pair")) for one in model), "pair")
+        form = next((str(one.facts.get("layout", "pair")) for one in model), "pair") if self.answer == "text" else "pair"
         first = self._task.teacher.steps[0] if self._task.teacher.steps else None
         if self._task.data.tokenizer is None and isinstance(first, Load) and brings_tokenizer(hub.resolve(first.path)):
             return Dialect(self.brought(hub.resolve(first.path)), form)
@@ -68,7 +74,7 @@ class Texts:
         content = ""
         if params.get("path"):
             place = hub.resolve(str(params["path"]))
-            params["path"], content = str(place), keys.checkpoint(place)
+            params["path"], content = str(place), keys.checkpoint(place, WRITING)
         needs = {"data": self._data} if "texts" in plugin.evidence else {}
         spec: Params = {"tokenizer": {"name": use.name, "params": params}}
         label = f"{self._task.name}: tokenizer {use.name}"
@@ -96,10 +102,10 @@ def layout(place: Path) -> str:
     return "pair" if said is None or said.get("is_encoder_decoder") else "prompt"
 
 
-def _said(path: Path) -> dict[str, Any] | None:
-    """What a small file of a checkpoint says, None where it cannot be read; in the hub's cache files are links."""
+def _said(path: Path, most: int = LARGEST) -> dict[str, Any] | None:
+    """What a file of a checkpoint says, None where it cannot be read; in the hub's cache files are links."""
     try:
-        held = json.loads(files.read(hub.behind(path) or path, LARGEST))
+        held = json.loads(files.read(hub.behind(path) or path, most))
     except (OSError, ValueError, RecursionError):
         return None
     return held if isinstance(held, dict) else None
@@ -107,10 +113,10 @@ def _said(path: Path) -> dict[str, Any] | None:
 
 def _writing(place: Path) -> str:
     """Equal for folders whose tokenizers write alike: the same tokenizer.json, filled up with the same token."""
-    path, beside = place / "tokenizer.json", ("special_tokens_map.json", "tokenizer_config.json", "config.json")
-    held = {name: _said(place / name) for name in beside if (place / name).exists()}
-    if not path.is_file() or None in held.values():
+    held = {name: _said(place / name) for name in WRITING[2:] if (place / name).exists()}
+    own = _said(place / WRITING[0], MOST)
+    if own is None or None in held.values():
         return str(place)  # made of several files, or of what cannot be read here: alone
     named = [said["pad_token"] for said in held.values() if said and said.get("pad_token")]
     number = (held.get("config.json") or {}).get("pad_token_id")
-    return digest([keys.checkpoint(path), repr(named or number)])
+    return digest([{k: v for k, v in own.items() if k not in BESIDE}, repr(named or number)])

@@ -9,6 +9,7 @@ import numpy as np
 from kdbench.nouns import Job, Refusal
 from kdbench.registry import nearest
 from kdbench.stages import Place
+from kdbench.stages.leaks import same_inputs
 from kdbench.stages.ood import KEPT, brought
 from kdbench.stages.samples import SPLITS, Rows, raw, write
 from kdbench.store import Draft, Entry
@@ -36,9 +37,18 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     kept = {k: here[k] for k in KEPT if k in here}
     if here["answer"] != "class":
         kept["classes"] = there["classes"]  # nobody answers with them: they say which texts belong together
-    meta = {**kept, "licence": there["licence"], "source": there["source"], "notes": [*there["notes"], *notes]}
     rows = Rows(brought(rows.x, here, there), y, rows.ids, rows.groups, rows.cluster, rows.more)
+    notes += _known(rows.x, raw(data, "train").x)
+    meta = {**kept, "licence": there["licence"], "source": there["source"], "notes": [*there["notes"], *notes]}
     write(draft, rows, np.full(len(y), SPLITS.index("test")), meta)
+
+
+def _known(x: Mapping[str, np.ndarray], train: Mapping[str, np.ndarray]) -> list[str]:
+    """A note where rows of a probe are training rows of the task: they are no news to its models."""
+    n = len(next(iter(x.values())))
+    same = same_inputs({name: np.concatenate([value, train[name]]) for name, value in x.items()})
+    found = int(np.isin(same[:n], same[n:]).sum())
+    return [f"{found} of {n} rows ({found / n:.2%}) are training rows of the task, too"] if found else []
 
 
 def mapped(y: np.ndarray, there: Sequence[str], here: Sequence[str], given: Mapping[str, str]) -> tuple[np.ndarray, list[str]]:

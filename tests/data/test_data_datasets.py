@@ -17,6 +17,8 @@ from kdbench.stages.checks import check
 
 FOUND = discover()
 NAMES = [n for n in FOUND.names("dataset") if not any(p.required for p in FOUND.get("dataset", n).params)]
+PARTS = {"instructions": ({"part": "seed"}, {"part": "user"})}
+"""Where a parameter says which of the declared files is read: all of what it may say."""
 FROM_FILES = [n for n in NAMES if any(not f.startswith("package:") for f in FOUND.get("dataset", n).facts["files"])]
 
 
@@ -76,7 +78,8 @@ def test_declared_files_are_the_files_that_are_read(name, plugins, request, monk
     monkeypatch.setattr(_files, "regular", lambda path, most: seen.add(path) or real(path, most))
     declared = plugins.get("dataset", name).facts["files"]
     root = root_for(plugins, name, request)
-    load(plugins, name, root)
+    for params in PARTS.get(name, ({},)):
+        load(plugins, name, root, **params)
     wanted = {f.removeprefix("package:").split("/", 1)[1] if f.startswith("package:") else str(root / f) for f in declared}
     assert {next((w for w in wanted if str(p).endswith(w)), str(p)) for p in seen} == wanted
 

@@ -217,3 +217,13 @@ def test_52_the_share_of_texts_that_were_cut_is_a_column(kitchen):
     said = Predictions(rows.ids, rows.y, empty, none, columns={"truncated": rows.more["truncated"]})
     share = kitchen.plugins.load("metric", "truncated_inputs")[0](said).mean()
     assert 0 < share == np.mean(longer) < 1
+
+
+def test_rows_of_a_probe_that_were_trained_on_are_counted(kitchen):
+    given = made()
+    home = kitchen.data(given)
+    known = samples.raw(home, "train").x["text"][:3]
+    text = np.concatenate([known, column([f"something else {i}" for i in range(7)])])
+    other = made(10, x={"text": text}, ids=np.array([f"o{i}" for i in range(10)]))
+    entry = kitchen.probe(home, kitchen.data(other, role="probe"))
+    assert "3 of 10 rows (30.00%) are training rows of the task, too" in entry.json("meta.json")["notes"]

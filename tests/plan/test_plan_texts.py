@@ -154,7 +154,8 @@ def test_checkpoints_whose_tokenizers_write_alike_read_the_same_tokens(planned, 
     for name, layers, pad, words in (("a", 2, 0, "x"), ("b", 1, 0, "x"), ("c", 1, 1, "x"), ("d", 1, 0, "y")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(f'{{"layers": {layers}, "pad_token_id": {pad}}}', encoding="utf-8")
-        (tmp_path / name / "tokenizer.json").write_text(f'["{words}"]', encoding="utf-8")
+        cut = "null" if name == "a" else '{"max_length": 128}'  # how long rows were when it was saved is not how it writes
+        (tmp_path / name / "tokenizer.json").write_text(f'{{"model": "{words}", "truncation": {cut}}}', encoding="utf-8")
     rows = ", ".join(f"{name}: [load: {tmp_path / name}]" for name in "bcd")
     made = planned(BASE, "other: [fit: scratch]", f"teacher={{load: {tmp_path / 'a'}}}", f"contenders={{{rows}}}")[1]
     read, reasons = {}, {}
@@ -169,3 +170,12 @@ def test_checkpoints_whose_tokenizers_write_alike_read_the_same_tokens(planned, 
     assert reasons["b"] == ""
     assert "it reads other tokens" in reasons["c"]
     assert "it reads other tokens" in reasons["d"]
+
+
+def test_a_model_by_configuration_is_compared_with_a_teacher_that_reads_the_same_tokens(planned):
+    """Where nothing is written after a source, how one would stand in a row is no difference."""
+    config = "{model_type: gpt2, n_layer: 1, n_embd: 32, n_head: 2, n_positions: 64, vocab_size: 4096}"
+    made = planned(SPEAKS, f"other: [{{fit: scratch, model: {{pretrained: {{config: {config}}}}}}}]")[1]
+    asked = {c.contender: made.job(c.key) for c in made.cells if c.evidence == "predictions" and c.task == "tiny_shakespeare"}
+    assert "teacher" in asked["other"].needs
+    assert "teacher" in asked["scratch"].needs
