@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
+from ._segments import segments, separator_of
+
 ADDED = ("bert", "distilbert", "mobilebert", "roberta", "t5")
 """Types that were seen to take a mask in the form that is added to the scores. Given the plain one, the library looks at its
 values to leave it out, which no exporter can follow; the others get the plain one all the same, as another form may not mean
@@ -27,17 +29,20 @@ FIRST = ("embeddings", "drop", "embed_tokens", "embedder")
 
 
 class Classifier(nn.Module):
-    """tokens int64 (b, length) -> logits (b, classes)."""
+    """tokens int64 (b, length) -> logits (b, classes). separator: the token between the texts of a pair, which a network that
+    tells them apart is shown (see `segments`); -1 for none.
+    """
 
-    def __init__(self, network: nn.Module, padding: int = 0) -> None:
+    def __init__(self, network: nn.Module, padding: int = 0, separator: int = -1) -> None:
         super().__init__()
         self.network = network
-        self.padding = padding
+        self.padding, self.separator = padding, separator_of(network, separator)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """The network's logits."""
         mask = attended(self.network, tokens, self.padding)
-        return self.network(input_ids=tokens, attention_mask=mask, return_dict=True).logits  # type: ignore[no-any-return]
+        more = segments(tokens, self.padding, self.separator)
+        return self.network(input_ids=tokens, attention_mask=mask, return_dict=True, **more).logits  # type: ignore[no-any-return]
 
 
 class ImageClassifier(nn.Module):
@@ -81,19 +86,20 @@ class Encoder(nn.Module):
     """tokens int64 (b, length) -> vectors (b, d), pooled over the last layer's (b, length, d).
 
     pooling: "mean" over the tokens that are no padding, "max" over them, or the "first" token; normalize: whether vectors are
-    then divided by their length, as `sentence_transformers` does where its folder says so.
+    then divided by their length, as `sentence_transformers` does where its folder says so. separator: see `Classifier`.
     """
 
-    def __init__(self, network: nn.Module, padding: int, pooling: str, normalize: bool) -> None:
+    def __init__(self, network: nn.Module, padding: int, pooling: str, normalize: bool, separator: int = -1) -> None:
         super().__init__()
         self.network = network
-        self.padding = padding
+        self.padding, self.separator = padding, separator_of(network, separator)
         self.pooling, self.normalize = pooling, normalize
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """The pooled vectors. A row of padding alone gives zeros (its first token with "first")."""
         mask = attended(self.network, tokens, self.padding)
-        states = self.network(input_ids=tokens, attention_mask=mask, return_dict=True).last_hidden_state
+        more = segments(tokens, self.padding, self.separator)
+        states = self.network(input_ids=tokens, attention_mask=mask, return_dict=True, **more).last_hidden_state
         real = (tokens != self.padding)[:, :, None]
         if self.pooling == "first":
             vectors = states[:, 0]

@@ -10,17 +10,21 @@ from torch import nn
 
 from kdbench import Refusal, Shape
 
+from ._segments import segments, separator_of
+
 VOCABULARY = 30522
 """The tokens of BERT's own vocabulary, for data that do not say how many they have."""
 
 
 class TextClassifier(nn.Module):
-    """tokens int64 (b, length) -> logits (b, classes). padding: the token that fills a row up; nothing attends to it."""
+    """tokens int64 (b, length) -> logits (b, classes). padding: the token that fills a row up; nothing attends to it.
+    separator: the token between the texts of a pair, which a network that tells them apart is shown; -1 for none.
+    """
 
-    def __init__(self, network: nn.Module, padding: int = 0) -> None:
+    def __init__(self, network: nn.Module, padding: int = 0, separator: int = -1) -> None:
         super().__init__()
         self.network = network
-        self.padding = padding
+        self.padding, self.separator = padding, separator_of(network, separator)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """The network's logits. The mask is made here, in the form that it adds to its scores: given the plain one, the library
@@ -28,7 +32,8 @@ class TextClassifier(nn.Module):
         """
         dtype = next(self.network.parameters()).dtype
         mask = (tokens == self.padding)[:, None, None, :].to(dtype) * torch.finfo(dtype).min
-        return self.network(input_ids=tokens, attention_mask=mask, return_dict=True).logits  # type: ignore[no-any-return]
+        more = segments(tokens, self.padding, self.separator)
+        return self.network(input_ids=tokens, attention_mask=mask, return_dict=True, **more).logits  # type: ignore[no-any-return]
 
 
 def text_classifier(name: str, shape: Shape, positions: int, options: Mapping[str, Any]) -> nn.Module:
@@ -45,7 +50,7 @@ def text_classifier(name: str, shape: Shape, positions: int, options: Mapping[st
     build: Callable[..., nn.Module] = getattr(transformers, f"{name}ForSequenceClassification")
     try:
         config = getattr(transformers, f"{name}Config")(num_labels=shape.classes, pad_token_id=shape.padding, **options)
-        return TextClassifier(build(config), shape.padding)
+        return TextClassifier(build(config), shape.padding, shape.separator)
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         raise Refusal(f"{name.lower()}: the library refuses these numbers: {text}") from error

@@ -11,15 +11,17 @@ from torch import nn
 
 from kdbench import Refusal, Shape
 
+from ._segments import segments, separator_of
+
 
 class TextEncoder(nn.Module):
     """Tokens int64 (b, length) -> vectors (b, d): the mean of the last hidden states over the tokens that are no padding, and
-    then, where a dimension is asked for, a linear map to it.
+    then, where a dimension is asked for, a linear map to it. separator: the token between the texts of a pair; -1 for none.
     """
 
-    def __init__(self, name: str, network: nn.Module, padding: int, projection: nn.Module) -> None:
+    def __init__(self, name: str, network: nn.Module, padding: int, projection: nn.Module, separator: int = -1) -> None:
         super().__init__()
-        self.name, self.padding = name, padding
+        self.name, self.padding, self.separator = name, padding, separator_of(network, separator)
         self.network = nn.Module()
         self.network.add_module(name, network)  # the same paths as inside the classifiers of the library
         self.projection = projection
@@ -30,7 +32,8 @@ class TextEncoder(nn.Module):
         kept = (tokens != self.padding).to(dtype)
         mask = (1.0 - kept)[:, None, None, :] * torch.finfo(dtype).min
         network = self.network.get_submodule(self.name)
-        hidden = network(input_ids=tokens, attention_mask=mask, return_dict=True).last_hidden_state
+        more = segments(tokens, self.padding, self.separator)
+        hidden = network(input_ids=tokens, attention_mask=mask, return_dict=True, **more).last_hidden_state
         weight = kept / kept.sum(dim=1, keepdim=True).clamp(min=1.0)
         vectors: torch.Tensor = self.projection((hidden * weight[:, :, None]).sum(dim=1))
         return vectors
@@ -57,4 +60,4 @@ def text_encoder(name: str, shape: Shape, positions: int, options: Mapping[str, 
         raise Refusal(f"{name.lower()}: the library refuses these numbers: {text}") from error
     hidden = int(config.hidden_size)
     projection: nn.Module = nn.Linear(hidden, dimension, bias=False) if dimension else nn.Identity()
-    return TextEncoder(name.lower(), network, shape.padding, projection)
+    return TextEncoder(name.lower(), network, shape.padding, projection, shape.separator)

@@ -89,9 +89,9 @@ def pretrained(  # noqa: PLR0913 - what a folder says beside its configuration
 
 def _surrounded(network: nn.Module, shape: Shape, pooling: str, normalize: bool) -> nn.Module:
     if shape.answer == "vector":
-        return Encoder(network, shape.padding, pooling, normalize)
+        return Encoder(network, shape.padding, pooling, normalize, shape.separator)
     if shape.answer == "class":
-        return Classifier(network, shape.padding)
+        return Classifier(network, shape.padding, shape.separator)
     return Translator(network, shape.padding) if "prefix" in shape.inputs else Causal(network)
 
 

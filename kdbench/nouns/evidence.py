@@ -70,7 +70,8 @@ class Shape:
     levels: number of codes of each categorical column (0 is "never seen in train"), or for tokens the size of the vocabulary;
     classes: size of the output. answer: "class" (logits (b, classes)), "next" or "text" (logits (b, length, classes), classes
     being the vocabulary; for "text" the input "prefix" holds what was said so far) or "vector" (b, classes). padding: the token
-    that fills rows up on the right, which nothing attends to.
+    that fills rows up on the right, which nothing attends to. separator: the token after which the second text of a pair is
+    told apart from the first, as the tokenizer does; -1 where it does not.
     """
 
     kind: str
@@ -79,6 +80,7 @@ class Shape:
     levels: tuple[int, ...] = ()
     answer: str = "class"
     padding: int = 0
+    separator: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,13 @@ class TopK:
     log_probability: torch.Tensor
     ids: torch.Tensor
     rest: torch.Tensor
+
+    def first(self, k: int) -> TopK:
+        """The k likeliest alone: the probability of those that are cut goes to the rest."""
+        if k >= self.ids.shape[-1]:
+            return self
+        rest = self.log_probability[..., k:].logsumexp(-1, keepdim=True).logaddexp(self.rest)
+        return TopK(self.log_probability[..., :k], self.ids[..., :k], rest)
 
 
 @dataclass(frozen=True, slots=True)

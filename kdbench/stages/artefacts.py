@@ -96,7 +96,8 @@ def to_shape(facts: Mapping[str, Any]) -> Shape:
     names += [name for name in held if name not in names]
     inputs = {name: tuple(int(size) for size in held[name]) for name in names}
     levels, answer = tuple(facts.get("levels", ())), str(facts.get("answer", "class"))
-    return Shape(kind, inputs, int(facts["classes"]), levels, answer, int(facts.get("padding", 0)))
+    padding, separator = int(facts.get("padding", 0)), int(facts.get("separator", -1))
+    return Shape(kind, inputs, int(facts["classes"]), levels, answer, padding, separator)
 
 
 def _number(value: Json) -> int | float:

@@ -83,7 +83,7 @@ def text_shape(tokenizer: Tokenizer | None, wanted: Wanted, *, pair: bool) -> Sh
     if wanted.answer == "text" and pair:
         inputs["prefix"] = (wanted.length,)
     classes = {"class": len(wanted.classes), "vector": 0}.get(wanted.answer, tokenizer.size)
-    return Shape("tokens", inputs, classes, (tokenizer.size,), wanted.answer, tokenizer.padding)
+    return Shape("tokens", inputs, classes, (tokenizer.size,), wanted.answer, tokenizer.padding, tokenizer.separator)
 
 
 def _types(held: folders.Weights) -> list[str]:

@@ -120,7 +120,7 @@ def shape(entry: Entry) -> Shape:
     sizes = {name: tuple(meta["inputs"][name]["shape"]) for name in inputs(meta)}
     if "audio" in sizes:
         sizes["audio"] = sound.size(sizes["audio"][0], meta["prepare"]["audio"])
-    return Shape(meta["kind"], sizes, classes, levels, answer, meta.get("padding", 0))
+    return Shape(meta["kind"], sizes, classes, levels, answer, meta.get("padding", 0), meta.get("separator", -1))
 
 
 def write(draft: Draft, rows: Rows, split: np.ndarray, meta: Mapping[str, Any]) -> None:

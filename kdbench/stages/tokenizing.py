@@ -37,8 +37,9 @@ class Tokenizer:
     """An opened tokenizer. A text is data: the name of a special token in it is split like any other word, so that no text can
     end a row or hide what follows. Lone surrogates, which have no UTF-8 form, count as U+FFFD.
 
-    padding: the token that fills rows up; bos, eos, unknown: the special tokens, None where there is none; size: one more than
-    the largest token; fingerprint: 64 hex digits.
+    padding: the token that fills rows up; bos, eos, unknown: the special tokens, None where there is none; separator: the
+    special token that ends the first text of a pair, where the second has another type; -1 where both have one, as for RoBERTa;
+    size: one more than the largest token; fingerprint: 64 hex digits.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -52,6 +53,7 @@ class Tokenizer:
         self.padding = int(self._inner.padding["pad_id"])
         self.bos, self.eos, self.unknown = (_named(vocabulary, names) for names in (BOS, EOS, UNKNOWN))
         self._inner.no_padding()
+        self.separator = _separator(self._inner)
         self._inner.encode_special_tokens = True
 
     def ids(self, texts: Texts) -> list[list[int]]:
@@ -157,6 +159,16 @@ def _refused(error: BaseException, what: str) -> BaseException:
     if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
         return error
     return Refusal(f"{what}: {' '.join(str(error).split())[:200]}")
+
+
+def _separator(inner: Any) -> int:
+    """The special token before the first one of type 1 in a pair, -1 for none. Both texts are empty: only special tokens remain."""
+    try:
+        pair = inner.encode("", "", add_special_tokens=True)
+    except BaseException as error:  # a panic of the library is no Exception
+        raise _refused(error, f"{TOKENIZER} cannot join a pair") from None
+    place = next((i for i, kind in enumerate(pair.type_ids) if kind == 1), 0)
+    return int(pair.ids[place - 1]) if place else -1
 
 
 def _named(vocabulary: Mapping[str, int], names: Sequence[str]) -> int | None:

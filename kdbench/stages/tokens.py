@@ -30,7 +30,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     with references) and `tokenizer`; writes the same examples as tokens int64 (n, length), filled up on the right.
 
     Beside them: `truncated` bool (n,), `bytes` int64 (n,) of the tokens that are asked for, `target` as it was; meta says the
-    size of the vocabulary (levels), the special tokens and the tokenizer's fingerprint.
+    size of the vocabulary (levels), the special tokens, what separates a pair and the tokenizer's fingerprint.
     """
     del place
     spec: Mapping[str, Any] = job.spec
@@ -51,6 +51,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
         "kind": "tokens" if meta["kind"] == "text" else meta["kind"],
         "levels": [tokenizer.size],
         "padding": tokenizer.padding,
+        "separator": tokenizer.separator,
         "tokenizer": tokenizer.fingerprint,
         "special": said,
         "layout": layout,
