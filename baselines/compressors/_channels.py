@@ -37,7 +37,9 @@ def prune(artefact: Artefact, ratio: float, importance: str, *, across: bool) ->
             f"channel pruning: the structure of {name!r} cannot be followed: {type(error).__name__}: {first}"
         ) from error
     if not kept:
-        raise Refusal(f"channel pruning: {name!r} has no channels to remove at ratio {ratio} (its only layer is the output)")
+        alone = len(_multiplying(module)) <= 1
+        why = "its only layer is the output" if alone else "no layer of a kind that can be cut gives channels to another"
+        raise Refusal(f"channel pruning: {name!r} has no channels to remove at ratio {ratio} ({why})")
     edit = channels(kept)
     rebuilt = _replayed(artefact.module, edit, name)
     _same(module, rebuilt, rows, name)
@@ -97,11 +99,7 @@ def _depthwise(layer: nn.Module) -> bool:
 def _outputs(module: nn.Module, rows: tuple[torch.Tensor, ...]) -> list[nn.Module]:
     """The layers that give the logits: those whose output reaches the end through no other layer with weights."""
     last: list[nn.Module] = []
-    handles = [
-        m.register_forward_hook(lambda layer, _inputs, _output: last.append(layer))
-        for m in module.modules()
-        if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)
-    ]
+    handles = [m.register_forward_hook(lambda layer, _inputs, _output: last.append(layer)) for m in _multiplying(module)]
     try:
         with torch.no_grad():
             module(*rows)
@@ -109,6 +107,12 @@ def _outputs(module: nn.Module, rows: tuple[torch.Tensor, ...]) -> list[nn.Modul
         for handle in handles:
             handle.remove()
     return last[-1:]
+
+
+def _multiplying(module: nn.Module) -> list[nn.Module]:
+    """The convolutions and linear layers; `transformers` writes the latter as Conv1D in some networks."""
+    kinds = nn.Linear | nn.modules.conv._ConvNd
+    return [m for m in module.modules() if isinstance(m, kinds) or type(m).__name__ == "Conv1D"]
 
 
 def _replayed(original: nn.Module, edit: Any, name: str) -> nn.Module:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from kdbench import Whole, harness
 
 
-@harness(groups=("*",), metrics=("acc",), answer="{answer}")
+@harness(files=("lm_eval:{task}",), groups=("*",), metrics=("acc",), answer="{answer}")
 def lm_eval_task(
     *,
     task: str,
@@ -19,8 +19,9 @@ def lm_eval_task(
     """A task of lm-eval as it stands: its own prompts, delimiter (" " unless it says otherwise) and metrics.
 
     task: a name such as arc_easy, not a group of tasks. Its data must be on this machine, in the cache of the library datasets:
-    nothing is downloaded. Its file, found by its name, is run with the code that it names, which is lm-eval's. limit: documents
-    at most, 0 for all. answer: what it asks: a "class" (multiple choice), the "next" tokens (a likelihood) or a "text". groups:
+    nothing is downloaded. Its file, found by its name, is run with the code that it names, which is lm-eval's; the files of its
+    folder are in the keys, those elsewhere that they include only by the version of lm-eval. limit: documents at most, 0 for
+    all. answer: what it asks: a "class" (multiple choice), the "next" tokens (a likelihood) or a "text". groups:
     fields of its documents whose results are compared; cluster: a field whose documents belong together.
     """
     del limit  # counted by whoever asks

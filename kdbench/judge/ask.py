@@ -76,6 +76,10 @@ class Metric:
         function = self.companions.get(companion)
         return "" if function is None else str(_call(function, {**offered, **self.params}))
 
+    def guess(self, chance: float) -> float:
+        """The number of one who guesses among the choices and is right with this probability; only with that companion."""
+        return float(_call(self.companions["guess"], {"chance": chance, **self.params}))
+
     @property
     def weighted(self) -> bool:
         """Whether a metric of a set gives all draws at once."""

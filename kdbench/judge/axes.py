@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kdbench.nouns import Params, Refusal, Suite, Task
@@ -113,8 +113,20 @@ def front(suite: Suite, held: Sequence[Axis], rank: Axis) -> tuple[Axis, ...]:
     return (rank, cost) if cost is not None and cost.id != rank.id else ()
 
 
-def margin(suite: Suite, axis: Axis) -> float:
-    """What counts as no difference in a metric; 0 for none."""
-    if suite.compare.margin is not None:
-        return suite.compare.margin
+def chosen(suite: Suite, held: Sequence[Axis], *among: Collection[str]) -> Axis | None:
+    """The metric that ranks a task: the one that the suite names, else the first that can. among: ids of the metrics that there
+    are for the task; later ones count where the earlier have none.
+    """
+    asked = (*ranking(suite, held), *(a for a in held if a.ranks))  # the one that was asked for may not apply here
+    return next((a for of in among for a in asked if a.id in of), None)
+
+
+def margin(suite: Suite, axis: Axis, held: Sequence[Axis] = (), home: str = "") -> float:
+    """What counts as no difference in a metric; 0 for none. That of the suite is in the unit of the metric that it is about: the
+    one that the suite names, or else the first that ranks and whatever ranks tasks on their own data (home "").
+    """
+    own, asked = suite.compare.margin, suite.compare.metric
+    meant = asked in (axis.id, axis.name) if asked else not home or axis in ranking(suite, held)[:1]
+    if own is not None and meant:
+        return own
     return MARGIN if axis.unit == "fraction" else 0.0

@@ -11,6 +11,7 @@ import numpy as np
 from kdbench.judge import features
 from kdbench.judge.ask import Metric
 from kdbench.judge.evidence import Examples, Piece, predictions, rows_of
+from kdbench.judge.labelled import about_labels
 from kdbench.judge.readings import Reading, Spot, nothing
 from kdbench.judge.rows import OVER_SEEDS
 from kdbench.nouns import Predictions
@@ -23,8 +24,6 @@ ABSENT = {
     "validation": "there are no predictions on the validation split",
     "teacher_validation": "the teacher has no predictions on the validation split",
 }
-ABOUT_LABELS = frozenset({"quality", "calibration", "selective"})
-"""Axes whose metrics of classes compare answers with labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def cases_of(metric: Metric, pieces: Sequence[Piece], entries: Mapping[str, Entr
         spot = Spot(*seat, piece.split, foreign or piece.shift, piece.severity)
         problem = _problem(metric, piece, offered)
         if not problem:
-            offered, problem = _align(offered, about.ids)
+            offered, problem = _align(offered, about.ids, about.left)
         taps = {} if problem else features.beside(metric.asks, spot, offered, pieces, entries)
         if taps is None:
             continue  # the row that is missing says why
@@ -113,19 +112,18 @@ def _unknown(metric: Metric, of: Predictions) -> str:
 
 def _unanswerable(metric: Metric, of: Predictions) -> bool:
     """Whether a number about being right is asked of examples none of which has a label: it would be 0, as if all were wrong."""
-    decided = of.kind in KINDS[0] and str(metric.facts.get("reads") or "logits") in KINDS[0]
-    return decided and metric.facts.get("axis") in ABOUT_LABELS and len(of.label) > 0 and bool((of.label < 0).all())
+    return of.kind in KINDS[0] and len(of.label) > 0 and bool((of.label < 0).all()) and about_labels(metric)
 
 
-def _align(offered: dict[str, Any], ids: np.ndarray) -> tuple[dict[str, Any], Reading | None]:
-    """Predictions of the test split in the order of its examples, joined by id."""
+def _align(offered: dict[str, Any], ids: np.ndarray, left: int) -> tuple[dict[str, Any], Reading | None]:
+    """Predictions of the test split in the order of its examples, joined by id. left: examples that are not asked about."""
     for name in ("predictions", "teacher"):
         if name in offered:
             if offered[name].ids is ids:
                 continue
             rows = rows_of(ids, offered[name].ids)
-            if rows is None or len(offered[name].ids) != len(ids):
+            if rows is None or len(offered[name].ids) != len(ids) + left:
                 return offered, nothing("failed", f"the example ids of the {name} are not those of the test split")
-            if not np.array_equal(rows, np.arange(len(ids))):
+            if left or not np.array_equal(rows, np.arange(len(ids))):
                 offered[name] = offered[name].take(rows)
     return offered, None

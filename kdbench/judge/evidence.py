@@ -46,7 +46,8 @@ class Piece:
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
     """The test examples of a task. ids (n,), label (n,); groups: column -> its levels over all splits, and the level of each
-    example (n,); cluster (n,): code of the cluster of each example, None where rows are independent.
+    example (n,); cluster (n,): code of the cluster of each example, None where rows are independent; left: questions left out,
+    because they have no single right answer.
     """
 
     ids: np.ndarray
@@ -55,6 +56,7 @@ class Examples:
     cluster: np.ndarray | None
     classes: tuple[str, ...]
     positive: int | None
+    left: int = 0
 
 
 def pieces(layout: Sequence[Json]) -> tuple[Piece, ...]:

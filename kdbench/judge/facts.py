@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kdbench.entry import manifest_of
+from kdbench.judge.cut_off import cut_off
 from kdbench.judge.rows import OVER_SEEDS
 from kdbench.judge.suspicions import suspicions
 from kdbench.nouns import Job, Suite
@@ -32,8 +33,8 @@ def facts(
             tasks[str(job.spec["task"])] = _data(store, job.needs["data"])
     found = {"versions": dict(sorted(versions.items())), "host": host, "tasks": tasks, **statistics}
     over = scores[scores["seed"] == OVER_SEEDS]
-    said = [*_warnings(suite, tasks, over), *suspicions(scores, tasks, store), *statistics.get("warnings", [])]
-    return {**found, "warnings": said}
+    said = [*_warnings(suite, tasks, over), *cut_off(judging, store), *suspicions(scores, tasks, store)]
+    return {**found, "warnings": [*said, *statistics.get("warnings", [])]}
 
 
 def _made(store: Store, key: str) -> Mapping[str, Any]:

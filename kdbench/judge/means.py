@@ -16,7 +16,7 @@ from kdbench.judge.extremes import LOST, back, widened
 from kdbench.judge.readings import Reading, Spot, attempt, drawn, nothing
 from kdbench.judge.resample import Means, Resampler
 from kdbench.judge.seeds import LEVEL
-from kdbench.judge.slices import Cuts, Grouping, Slice
+from kdbench.judge.slices import Cuts, Grouping, Slice, noted
 from kdbench.nouns import Cells, Predictions
 
 CHUNK = 131_072
@@ -37,7 +37,7 @@ def of_means(metric: Metric, case: Case, cuts: Cuts, resampler: Resampler) -> It
             value, draws = float(metric.finish(mean)), metric.finish(means)
             hits = np.packbits(columns[:, 0] > 0.5) if rate and isinstance(columns, np.ndarray) else None
             more = {"means": mean, "hits": hits, "units": resampler.own, "reach": _reach(metric, mean, means)}
-            whole = replace(cuts.whole, reason=metric.say("note", case.offered))
+            whole = noted(cuts.whole, metric.say("note", case.offered))
             reading = drawn(metric.facts, whole, value, draws, **beside, **more)
             doubt = metric.say("doubt", case.offered)
             yield case.spot, replace(reading, status="noisy", reason=doubt) if doubt and reading.known else reading

@@ -42,23 +42,23 @@ def ranking(
         apply = set(
             rows.loc[rows["status"] != "not applicable", "metric"]
         )  # what failed still ranks: it is not replaced in silence
-        asked = (*axis.ranking(suite, axes), *(a for a in axes if a.ranks))  # the one that was asked for may not apply here
-        primary = next((a for of in (apply, present) for a in asked if a.id in of), None)
+        primary = axis.chosen(suite, axes, apply, present)
         if primary is None:
             continue
         front = [a for a in axis.front(suite, axes, primary) if a.id in present]
         front = front if len(front) > 1 else []
         for target in rows.loc[rows["metric"] == primary.id, "target"].unique():
             here = rows[rows["target"] == target]
-            _table(found, suite, (task, primary, front), here, held, apart)
+            margin = axis.margin(suite, primary, axes, task.home)
+            _table(found, margin, (task, primary, front), here, held, apart)
     return found
 
 
 def _table(
-    found: Ranking, suite: Suite, about: tuple[Task, axis.Axis, Sequence[axis.Axis]], here: pd.DataFrame, held: Replicates,
+    found: Ranking, margin: float, about: tuple[Task, axis.Axis, Sequence[axis.Axis]], here: pd.DataFrame, held: Replicates,
     apart: Mapping[tuple[str, str], str],
 ) -> None:  # fmt: skip
-    """Add one task on one target; here: its scores over seeds."""
+    """Add one task on one target; margin: what counts as no difference; here: its scores over seeds."""
     task, primary, front = about
     of = [{str(k): v for k, v in row.items()} for row in here[here["metric"] == primary.id].to_dict("records")]
     target = str(of[0]["target"])
@@ -68,7 +68,7 @@ def _table(
     whole = _whole(here, primary)
     in_table = [known[row["contender"]] for row in of if row["contender"] in known and row["contender"] in whole]
     seeds = () if replicates is None else tuple(int(s) for s in replicates["seeds"])
-    rules = Rules(primary.better, axis.margin(suite, primary), primary.unit == "fraction", frozenset(out), seeds)
+    rules = Rules(primary.better, margin, primary.unit == "fraction", frozenset(out), seeds)
     compared = pairs(in_table, rules)
     ranked = [line.contender for line in in_table if line.contender != "teacher" and line.contender not in out]
     rank = ranks(ranked, compared)

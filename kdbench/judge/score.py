@@ -19,6 +19,7 @@ from kdbench.judge.derived import baseline, derived
 from kdbench.judge.discovery import discoveries, seats_of
 from kdbench.judge.evidence import Examples, examples, pieces
 from kdbench.judge.gaps import HARMS, group_summaries, harms, lifts
+from kdbench.judge.labelled import about_labels, answerable
 from kdbench.judge.measurements import measurements
 from kdbench.judge.readings import Reading, Readings, Spot
 from kdbench.judge.resample import Resampler, seed_of
@@ -58,13 +59,13 @@ def score(metric: Metric, spec: Mapping[str, Any], entries: Mapping[str, Entry])
         table = list(rows(readings, of))
     else:
         about = examples(entries["data"], [] if "ood" in metric.asks else list(spec["groups"]))
+        meta = entries["data"].json("meta.json")
+        if meta["kind"] == "questions" and about_labels(metric):
+            about = answerable(about)
         cuts = cuts_of(about, int(spec["min_group"]))
         resampler = _resampler(about, int(spec["resamples"]), seed_of(task))
         readings.update(answers(metric, held, entries, about, cuts, resampler))
-        label = about.label
-        if entries["data"].json("meta.json")["kind"] == "questions":  # their choices have no order: a guess takes any of them
-            label = np.arange(len(label)) % max(1, len(about.classes))
-        setup = {**spec["setup"], "baseline": lambda: baseline(metric, label, about.classes, about.positive)}
+        setup = {**spec["setup"], "baseline": lambda: _guess(metric, about, meta)}
         found = [(of, readings), *derived(metric, readings, of, setup)]
         if metric.id == "accuracy":
             lost = list(discoveries(entries["data"], about, seats_of(readings, len(about.ids)), task, int(spec["min_group"])))
@@ -72,6 +73,18 @@ def score(metric: Metric, spec: Mapping[str, Any], entries: Mapping[str, Entry])
         table = [row for about_, part in found for row in rows(part, about_)]
     headline = f"ood:{ALL}" if "ood" in metric.asks else ""
     return Scored(table, curves(metric, task, readings), replicates(readings, headline), lost)
+
+
+def _guess(metric: Metric, about: Examples, meta: Mapping[str, Any]) -> float | None:
+    """What a model scores that has learned nothing. The choices of questions have no order, and there may be more of them in one
+    than in another: a guess takes any of a question's own, where the metric says what that is worth.
+    """
+    if meta["kind"] != "questions":
+        return baseline(metric, about.label, about.classes, about.positive)
+    if "guess" in metric.companions and meta.get("chance") is not None:
+        return metric.guess(float(meta["chance"]))
+    label = np.arange(len(about.label)) % max(1, len(about.classes))
+    return baseline(metric, label, about.classes, about.positive)
 
 
 @lru_cache(maxsize=4)

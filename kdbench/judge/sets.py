@@ -15,7 +15,7 @@ from kdbench.judge.columns import sums
 from kdbench.judge.readings import Reading, Spot, attempt, drawn, nothing
 from kdbench.judge.resample import CELLS, Resampler
 from kdbench.judge.seeds import LEVEL
-from kdbench.judge.slices import Cuts, Slice
+from kdbench.judge.slices import Cuts, Slice, noted
 from kdbench.nouns import Undefined
 
 DRAWS, SHIFTED, LEAST = 300, 100, 100
@@ -36,7 +36,7 @@ def of_sets(metric: Metric, case: Case, cuts: Cuts, resampler: Resampler) -> Ite
         whole = Slice("", None, n, reason="about the validation split")
         yield case.spot, _of_set(metric, case, whole, resampler.beside(n), DRAWS)
         return
-    whole = replace(cuts.whole, reason=metric.say("note", case.offered))
+    whole = noted(cuts.whole, metric.say("note", case.offered))
     for cut in (whole, *(part for grouping in cuts.groupings for part in grouping.slices)):
         spot = replace(case.spot, slice=cut.name)
         if not cut.n:

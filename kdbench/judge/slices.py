@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -63,8 +63,14 @@ class Cuts:
 @lru_cache(maxsize=4)
 def cuts_of(about: Examples, min_group: int) -> Cuts:
     """All examples, and each level of each group column, also those without a test example."""
-    whole = Slice("", None, len(about.ids))
+    said = f"{about.left} of {about.left + len(about.ids)} questions have no single right answer: left out" if about.left else ""
+    whole = Slice("", None, len(about.ids), reason=said)
     return Cuts(whole, tuple(_grouping(column, *about.groups[column], min_group) for column in about.groups))
+
+
+def noted(whole: Slice, note: str) -> Slice:
+    """All examples, with what a metric has to say of them beside what is known already."""
+    return replace(whole, reason="; ".join(filter(None, (whole.reason, note))))
 
 
 def _grouping(column: str, levels: tuple[str, ...], code: np.ndarray, min_group: int) -> Grouping:

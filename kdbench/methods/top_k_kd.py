@@ -36,7 +36,8 @@ def top_k_kd(
     negative, smallest at p_s = p_t / c with c the covered mass. "renormalise": both are conditioned on the k: KL(p_t / c_t || p_s
     / c_s); it says nothing about how likely the k are together. (To renormalise the teacher alone would add -log c, most where
     the record is worst.) How much mass the k cover is in the fit's record and in `top_k.json`. k: how many are recorded, once for
-    all fits that ask for as many; of a record of more, the rest holds what is beyond k. Mean over all positions of the batch whose label is not -100.
+    all fits that ask for as many; where the record has more, those beyond k are part of the rest. Mean over all positions of the
+    batch whose label is not -100.
     """
     held = top_k.first(k)
     return _divergence.mean(student, batch, _ESTIMATORS[estimator], held.log_probability, held.ids, held.rest)

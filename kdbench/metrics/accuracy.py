@@ -6,6 +6,8 @@ import numpy as np
 
 from kdbench import Predictions, metric
 
+from ._lm_eval import guessed
+
 
 @metric(
     better="higher",
@@ -22,6 +24,16 @@ from kdbench import Predictions, metric
 def accuracy(predictions: Predictions) -> np.ndarray:
     """1[pred = label], (n,): 1 where right, 0 where wrong."""
     return predictions.correct.astype(np.float64)
+
+
+def note(predictions: Predictions) -> str:
+    """Whether an accuracy on questions of lm-eval cannot be told from guessing."""
+    return guessed(predictions, "acc", float(predictions.correct.mean())) if len(predictions.ids) else ""
+
+
+def guess(chance: float) -> float:
+    """What guessing among the choices is worth."""
+    return chance
 
 
 def error(value: np.ndarray) -> np.ndarray:

@@ -86,7 +86,7 @@ class Chains:
         job = Job("load", spec, {"data": data}, code, content, keys.runtime("load", runtime))
         key = self._add(job, contender.name).key
         form = layout(place) if self.texts.answer == "text" else "pair"
-        reads = Dialect(self.texts.brought(place), form) if own else self.texts.usual()
+        reads = self.texts.own(place, form) if own else self.texts.borrowed(place)
         return Made(key, runtime, digest([content, code, data, step.head]), reads)  # the shapes of a file may come from the data
 
     def _compress(self, step: Compress, before: Made, contender: Contender, seed: int) -> Made:

@@ -67,7 +67,8 @@ def _judge(
         "setup": for_metric(fixed[2], use, plugins),
     }
     code = keys.code("judge", metric)
-    return Job("judge", spec, needs, code, "", keys.runtime("judge"), label=f"{task.name}: judge {use.name}")
+    beside = ("sacrebleu",) if metric.facts.get("reads") == "harness" else ()
+    return Job("judge", spec, needs, code, "", keys.runtime("judge", needs=beside), label=f"{task.name}: judge {use.name}")
 
 
 def _columns(task: Task, plugins: Plugins) -> tuple[str, ...]:

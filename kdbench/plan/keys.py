@@ -15,6 +15,7 @@ from kdbench import hub
 from kdbench.nouns import Params, Refusal, digest
 from kdbench.signature import Description
 from kdbench.stages import STAGES
+from kdbench.stages.harness_stock import stock
 
 
 def code(stage: str, *plugins: Description) -> str:
@@ -25,11 +26,15 @@ def code(stage: str, *plugins: Description) -> str:
 BUILT_IN = ("torch", "onnx")
 """The runtimes of artefacts that kdbench itself opens; what opens any other is the plugin that it belongs to."""
 
+STOCK = "lm_eval:"
+WHOLE = frozenset({"lm-eval"})
+"""Packages of which every release may change what is asked: the prompts of lm-eval's tasks do in patch releases."""
+
 
 @cache
 def runtime(stage: str, artefact: str = "torch", needs: tuple[str, ...] = ()) -> str:
-    """major.minor of the packages that make the evidence of a stage from an artefact, with those that a target needs: "torch
-    2.13, onnxruntime 1.31".
+    """The versions of the packages that make the evidence of a stage from an artefact, with those that a target or a metric
+    needs: major.minor, "torch 2.13, onnxruntime 1.31"; the whole version of those in `WHOLE`.
     """
     names = dict.fromkeys((*(STAGES[stage].runtime if artefact in BUILT_IN else ()), *needs))
     return ", ".join(f"{name} {_version(name)}" for name in names)
@@ -37,10 +42,12 @@ def runtime(stage: str, artefact: str = "torch", needs: tuple[str, ...] = ()) ->
 
 def files(dataset: Description, params: Params, root: Path | None) -> str:
     """One hash over the files that a dataset says it reads; where the user names the place, a folder stands for the files in it.
+    "lm_eval:<task>" is the file of a task that comes with lm-eval, with the files beside it, which it includes and runs.
     Refuses a file that is not there, before any work.
     """
     held = [(name, _locate(name.format_map(params), dataset, root)) for name in dataset.facts.get("files", ())]
-    return digest([checkpoint(place) if name.startswith("{") and place.is_dir() else _sha256(place) for name, place in held])
+    whole = ("{", STOCK)
+    return digest([checkpoint(place) if name.startswith(whole) and place.is_dir() else _sha256(place) for name, place in held])
 
 
 def folder(path: Path) -> str:
@@ -72,7 +79,8 @@ def sources(paths: Iterable[Path]) -> str:
 
 def _version(package: str) -> str:
     try:
-        return ".".join(importlib.metadata.version(package).split(".")[:2])
+        found = importlib.metadata.version(package)
+        return found if package in WHOLE else ".".join(found.split(".")[:2])
     except importlib.metadata.PackageNotFoundError:
         return "absent"
 
@@ -84,6 +92,8 @@ def _locate(name: str, dataset: Description, root: Path | None) -> Path:
         if spec is None or not spec.submodule_search_locations:
             raise Refusal(f"dataset {dataset.name!r}: package {package!r} is not installed")
         return Path(next(iter(spec.submodule_search_locations))) / inside
+    if name.startswith(STOCK):
+        return stock(name.removeprefix(STOCK)).parent
     if Path(name).is_absolute():
         return Path(name)
     if root is None:

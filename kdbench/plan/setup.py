@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kdbench.judge.axes import applies, axes, metric_id, ranking
+from kdbench.judge.axes import applies, axes, chosen, metric_id
 from kdbench.nouns import Compress, Contender, Fit, Json, Plan, Suite, Task, Use, digest, plain
 from kdbench.registry import Plugins
 
@@ -24,7 +24,7 @@ def setup(suite: Suite, task: Task, plan: Plan, plugins: Plugins) -> dict[str, J
     held = {
         metric_id(about, use.params) for use in suite.axes if applies(about := plugins.get("metric", use.name), task, plugins)
     }
-    rank = tuple(axis for axis in ranking(suite, axes(suite, plugins)) if axis.id in held)
+    rank = chosen(suite, axes(suite, plugins), held)
     seeds: dict[str, set[int]] = {}
     for cell in plan.cells:
         if cell.task == task.name:
@@ -36,7 +36,7 @@ def setup(suite: Suite, task: Task, plan: Plan, plugins: Plugins) -> dict[str, J
         "base": base.name if base else "",
         "base_steps": digest(plain(base.steps))[:12] if base else "",
         "seeds": {name: list[Json](sorted(held)) for name, held in seeds.items()},
-        "ranking": rank[0].id if rank else "",
+        "ranking": rank.id if rank else "",
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ BESIDE = ("truncation", "padding")
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """What a model reads. tokenizer: the key of the entry that holds its tokenizer.json, "" for data that are no text; layout:
-    how a source and its answer stand in its rows ("pair" or "prompt").
+    how a source and its answer stand in its rows ("pair" or "prompt"); start: what its decoder reads first, where a checkpoint
+    with an encoder says it.
     """
 
     tokenizer: str = ""
     layout: str = "pair"
+    start: int | None = None
 
 
 PLAIN = Dialect()
@@ -56,14 +58,28 @@ class Texts:
         form = next((str(one.facts.get("layout", "pair")) for one in model), "pair") if self.answer == "text" else "pair"
         first = self._task.teacher.steps[0] if self._task.teacher.steps else None
         if self._task.data.tokenizer is None and isinstance(first, Load) and brings_tokenizer(hub.resolve(first.path)):
-            return Dialect(self.brought(hub.resolve(first.path)), form)
+            return self.own(hub.resolve(first.path), form)
         return Dialect(self._learned(self._task.data.tokenizer or USUAL.get(self.answer, OTHERWISE)), form)
+
+    def own(self, place: Path, form: str) -> Dialect:
+        """What a checkpoint reads that brought its tokenizer. form: how a source and its answer stand in its rows."""
+        return Dialect(self.brought(place), form, self._start(place, form))
+
+    def borrowed(self, place: Path) -> Dialect:
+        """What a model reads that was made elsewhere, without a tokenizer: what is usual, with its own beginning of an answer."""
+        usual = self.usual()
+        return usual if (start := self._start(place, usual.layout)) is None else replace(usual, start=start)
+
+    def _start(self, place: Path, form: str) -> int | None:
+        return decoder_start(place) if self.answer == "text" and form == "pair" else None
 
     def tokens(self, examples: str, reads: Dialect) -> str:
         """The key of the examples as a model reads them: the same key where they are no text."""
         if not self.spoken or not reads.tokenizer:
             return examples
         spec: Params = {"length": self._task.data.length, "layout": reads.layout if self.answer == "text" else "pair"}
+        if reads.start is not None:
+            spec = {**spec, "start": reads.start}
         needs = {"data": examples, "tokenizer": reads.tokenizer}
         label = f"{self._task.name}: tokens of {examples[:8]}"
         return self._add(Job("tokens", spec, needs, keys.code("tokens"), "", keys.runtime("tokens"), label=label))
@@ -100,6 +116,13 @@ def layout(place: Path) -> str:
     """How a checkpoint takes an answer in text: after an encoder where its configuration says so, else as a continuation."""
     said = _said(place / "config.json")
     return "pair" if said is None or said.get("is_encoder_decoder") else "prompt"
+
+
+def decoder_start(place: Path) -> int | None:
+    """The token that the decoder of a checkpoint with an encoder reads first, where its files say it."""
+    config = _said(place / "config.json") or {}
+    said = (one.get("decoder_start_token_id") for one in (config, _said(place / "generation_config.json") or {}))
+    return next((token for token in said if isinstance(token, int)), None) if config.get("is_encoder_decoder") else None
 
 
 def _said(path: Path, most: int = LARGEST) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from kdbench.store import Store
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What the planner must know of a stage. version: raise it when the stage would write other bytes for the same job.
-    runtime: the packages whose major.minor version is part of the key.
+    runtime: the packages whose version is part of the key (see `kdbench.plan.keys.runtime`).
     """
 
     version: int
@@ -39,15 +39,15 @@ STAGES: Mapping[str, Stage] = {
     "ood": Stage(2),
     "probe": Stage(1),
     "tokenizer": Stage(1, ("tokenizers",)),
-    "tokens": Stage(2, ("tokenizers",)),
-    "relabel": Stage(1, ("torch", "transformers", "tokenizers")),
-    "questions": Stage(1, ("lm-eval",)),
-    "harness": Stage(1, ("torch", "onnxruntime", "transformers", "tokenizers", "lm-eval")),
-    "load": Stage(4, ("torch", "transformers", "tokenizers")),
+    "tokens": Stage(3, ("tokenizers",)),
+    "relabel": Stage(2, ("torch", "transformers", "tokenizers")),
+    "questions": Stage(2, ("lm-eval", "datasets", "sacrebleu")),
+    "harness": Stage(2, ("torch", "onnxruntime", "transformers", "tokenizers", "lm-eval", "datasets", "sacrebleu")),
+    "load": Stage(5, ("torch", "transformers", "tokenizers")),
     "fit": Stage(4, ("torch", "transformers")),
     "compress": Stage(4, ("torch", "onnxruntime", "onnx", "torch-pruning")),
     "outputs": Stage(4, ("torch", "transformers")),
-    "predict": Stage(2, ("torch", "onnxruntime", "transformers", "tokenizers")),
+    "predict": Stage(3, ("torch", "onnxruntime", "transformers", "tokenizers")),
     "top_k": Stage(1, ("torch", "transformers")),
     "features": Stage(2, ("torch",)),
     "parity": Stage(3, ("torch", "onnxruntime")),

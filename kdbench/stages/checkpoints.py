@@ -59,7 +59,7 @@ def open_checkpoint(folder: Path, plugins: Plugins, wanted: Wanted, head: str = 
     notes += _fill(module.network, _read(module.network, folder, vocabulary), heads.Task(raw, wanted.classes, shape, head))
     facts: dict[str, Json] = {"classes": list(wanted.classes), "made_elsewhere": True, "notes": list(notes)}
     facts |= {
-        "decoder_start": configs.decoder_start(raw, shape.padding),
+        "decoder_start": configs.decoder_start(raw, folder),
         "tokenizer": tokenizer.fingerprint if tokenizer else None,
     }
     said = {key: value for key, value in facts.items() if value is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kdbench.nouns import Refusal
@@ -15,6 +16,10 @@ LEFT_OUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "id
 
 CODE = {"auto_map": "code of its own is never run", "quantization_config": "its weights are packed: save them as floats first"}
 """Keys that no checkpoint may have here, and why."""
+
+
+WRITING = "generation_config.json"
+"""What a checkpoint says about writing, apart from its network."""
 
 
 def settled(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,9 +64,12 @@ def modest(raw: Mapping[str, Any], held: folders.Weights) -> None:
             raise Refusal(f"{folders.CONFIG} says {key} {sum(numbers)}, but there are only {len(held.shapes)} tensors")
 
 
-def decoder_start(raw: Mapping[str, Any], padding: int) -> int | None:
-    """The token that a decoder beside an encoder begins with; the padding where the file does not say. None elsewhere."""
+def decoder_start(raw: Mapping[str, Any], folder: Path) -> int | None:
+    """The token that a decoder beside an encoder begins with, as config.json or what stands beside it about writing says; None
+    elsewhere, and where neither says it.
+    """
     if not raw.get("is_encoder_decoder"):
         return None
-    said = raw.get("decoder_start_token_id")
-    return said if isinstance(said, int) else padding
+    beside = folders.facts(folder, WRITING) if (folder / WRITING).exists() else {}
+    said = (one.get("decoder_start_token_id") for one in (raw, beside))
+    return next((token for token in said if isinstance(token, int)), None)

@@ -29,9 +29,10 @@ class _Answering(nn.Module):
         return self.network(self.tokens, prefix)  # type: ignore[no-any-return]
 
 
-def writer(artefact: Artefact, tokenizer: Tokenizer) -> Writer:
-    """The teacher of an artefact as one that writes. Raises Refusal for one that cannot: no torch network, another answer than
-    text or the next token, another vocabulary than the tokenizer's.
+def writer(artefact: Artefact, tokenizer: Tokenizer, start: int | None = None) -> Writer:
+    """The teacher of an artefact as one that writes. start: the token that its rows begin with (of an encoder-decoder: what its
+    decoder reads first), as the data say; None for what the tokenizer says. Raises Refusal for one that cannot: no torch network,
+    another answer than text or the next token, another vocabulary than the tokenizer's.
     """
     shape = artefact.shape
     if artefact.runtime != "torch" or shape.answer not in ("next", "text") or "tokens" not in shape.inputs:
@@ -47,22 +48,24 @@ def writer(artefact: Artefact, tokenizer: Tokenizer) -> Writer:
         how = Sampling(temperature, top_k, top_p, tokenizer.eos, tokenizer.padding)
         generator = torch.Generator().manual_seed(seed % 2**63)
         if "prefix" in shape.inputs:
-            return _answers(artefact, tokenizer, prompts, tokens, (how, generator))
-        return _continued(artefact, tokenizer, prompts, tokens, (how, generator))
+            first = tokenizer.before_answer if start is None else start
+            return _answers(artefact, (tokenizer, first), prompts, tokens, (how, generator))
+        usual = tokenizer.padding if tokenizer.start is None else tokenizer.start
+        first = usual if start is None else start
+        return _continued(artefact, (tokenizer, first), prompts, tokens, (how, generator))
 
     return Writer(begin, write)
 
 
 def _continued(
-    artefact: Artefact, tokenizer: Tokenizer, prompts: Sequence[str], tokens: int, by: tuple[Sampling, torch.Generator]
+    artefact: Artefact, by_whom: tuple[Tokenizer, int], prompts: Sequence[str], tokens: int, by: tuple[Sampling, torch.Generator]
 ) -> list[str]:
     """What a decoder writes after each prompt; a prompt that leaves no room for so many tokens loses its beginning."""
+    tokenizer, start = by_whom
     room = artefact.shape.inputs["tokens"][0] + 1 - tokens  # the last token that is written is never read
     if room < 1:
         raise Refusal(f"the teacher's rows have {room - 1 + tokens} tokens; it cannot write {tokens}")
-    first = tokenizer.bos if tokenizer.bos is not None else tokenizer.eos
-    start = [tokenizer.padding if first is None else first]
-    ids = [(start + row)[-room:] for row in tokenizer.plain(prompts)]
+    ids = [[start, *row][-room:] for row in tokenizer.plain(prompts)]
     lengths = np.array([len(row) for row in ids])
     found = [""] * len(ids)
     for length in np.unique(lengths).tolist():
@@ -74,11 +77,11 @@ def _continued(
 
 
 def _answers(
-    artefact: Artefact, tokenizer: Tokenizer, prompts: Sequence[str], tokens: int, by: tuple[Sampling, torch.Generator]
+    artefact: Artefact, by_whom: tuple[Tokenizer, int], prompts: Sequence[str], tokens: int, by: tuple[Sampling, torch.Generator]
 ) -> list[str]:
     """What an encoder-decoder writes about each source."""
+    tokenizer, start = by_whom
     sources, _ = tokenizer.cut(prompts, artefact.shape.inputs["tokens"][0])
-    start = tokenizer.padding if tokenizer.bos is None else tokenizer.bos
     found = [""] * len(sources)
     for part in _parts(np.argsort([len(row) for row in sources], kind="stable")):
         width = max(len(sources[i]) for i in part)

@@ -41,6 +41,9 @@ WARM = ("torch._dynamo",)
 UNTRAINED = "not trained (0 epochs)"
 """What the record of a fit of no epochs says: its weights are random, or those of the step before."""
 
+PAIRS = "fit: vectors of pairs learn from the first text of each row only"
+"""The second text of a pair is kept beside the examples, for the test alone."""
+
 SAVE_EVERY = 20.0
 """Seconds between two saves of a running fit, at least."""
 
@@ -85,11 +88,18 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     made = Artefact("torch", shape, first.model, student, first.edits, first.files, facts)
     fresh = "artefact" not in inputs
     recording = _recording(recipe, taught, inputs)
-    if train.accumulate > 1 and any(isinstance(part, BATCH_NORMS) for part in student.modules()):
-        taught = replace(taught, notes=(*taught.notes, f"batch norm saw each batch in {train.accumulate} parts"))
+    taught = replace(taught, notes=(*taught.notes, *_noted(train, splits.rows, student)))
     record = {**_record(recipe, progress, taught, fresh, recording), "energy": _energy(spent, progress, recording)}
     record["parity"] = {**_parity(recipe, taught, fresh), "bucketed": splits.train.cost is not None}
     artefacts.write(draft, made, artefacts.chained(record, inputs.get("artefact")))
+
+
+def _noted(train: Train, rows: samples.Rows, student: nn.Module) -> tuple[str, ...]:
+    """What a reader of the results should know of how these rows were learned from."""
+    notes = (PAIRS,) if "other" in rows.more else ()
+    if train.accumulate > 1 and any(isinstance(part, BATCH_NORMS) for part in student.modules()):
+        notes = (*notes, f"batch norm saw each batch in {train.accumulate} parts")
+    return notes
 
 
 def to_train(facts: Mapping[str, Any]) -> Train:
@@ -140,6 +150,8 @@ def _splits(data: Entry) -> _Splits:
 def _check(recipe: Recipe, splits: _Splits) -> None:
     """Raises Refusal for a recipe that these data cannot follow."""
     check_always_active(recipe.terms, recipe.steps(len(splits.train)))
+    if recipe.train.select == "best_validation" and recipe.shape.answer == "vector":
+        raise Refusal("train: select best_validation goes by accuracy, which vectors do not have (allowed: select: last)")
     if recipe.train.select == "best_validation" and not bool((splits.validation.y >= 0).any()):
         raise Refusal("train: select best_validation needs a validation split; set data.validation above 0 or select: last")
     across = [term.name for term in recipe.terms if term.across]

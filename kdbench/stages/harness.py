@@ -16,6 +16,7 @@ from kdbench.stages import Place, artefacts, running, samples
 from kdbench.stages.harness_answers import Told
 from kdbench.stages.harness_columns import columns, known
 from kdbench.stages.harness_model import RunnerLM, Words
+from kdbench.stages.harness_references import reference
 from kdbench.stages.harness_task import Opened, open_task, prompts, run_opened, run_tasks
 from kdbench.stages.predict import keep
 from kdbench.stages.quiet import quiet
@@ -82,7 +83,7 @@ def _tokenizer(inputs: Mapping[str, Entry]) -> Tokenizer:
 
 def _words(tokenizer: Tokenizer) -> Words:
     """An empty context is the token that begins a text, or the one that ends it where there is none."""
-    prefix = tokenizer.bos if tokenizer.bos is not None else tokenizer.eos
+    prefix = tokenizer.start
     if prefix is None:
         raise Refusal(f"the {TOKENIZER} has no token that begins or ends a text, which an empty context needs")
     return Words(
@@ -128,7 +129,7 @@ def _answers(
     none = {**_decided(np.zeros((len(samples_), 0)), label), "label": np.full(len(samples_), -1, np.int64)}
     if one.form == "generate_until":
         written = [_text(sample["resps"][0][0]) for sample in samples_]
-        wanted = [_text(sample["target"]) for sample in samples_]
+        wanted = [_text(reference(one.task, sample["doc"], sample["target"])) for sample in samples_]
         return "texts", none, {"text": column(written), "reference": column(wanted)}
     value = [sample["resps"][0][0] for sample in samples_]
     nll = -np.array([v[0] if isinstance(v, tuple | list) else v for v in value], dtype=np.float64)

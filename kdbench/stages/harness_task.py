@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lm_eval.tasks  # type: ignore[import-untyped]
 from lm_eval.api.registry import METRIC_REGISTRY  # type: ignore[import-untyped]
 from lm_eval.evaluator import evaluate  # type: ignore[import-untyped]
-from lm_eval.tasks import TaskManager
+from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
 
 from kdbench.nouns import Refusal, canonical, digest
 from kdbench.registry import given, nearest
 from kdbench.stages import Place
+from kdbench.stages.harness_stock import near, stock
 from kdbench.stages.quiet import SEED
 
 OURS = "kdbench"
@@ -95,7 +94,7 @@ def opened(config: Mapping[str, Any], limit: int = 0, shots: int = 0) -> Opened:
     """As `open_task`, of a configuration. One without an output_type is looked up among the tasks that come with lm-eval."""
     known = "output_type" in config or "custom_dataset" in config
     name = str(config["task"])
-    task = _one(name, dict(_with_shots(config, shots)) if known else _stock(name))
+    task = _one(name, dict(_with_shots(config, shots)) if known else stock(name))
     if not known and shots and task.config.num_fewshot != 0:
         task.set_config(key="num_fewshot", value=shots)
     if task.OUTPUT_TYPE not in ANSWERS:
@@ -105,7 +104,7 @@ def opened(config: Mapping[str, Any], limit: int = 0, shots: int = 0) -> Opened:
             raise Refusal(f"{name} {what}; that is not done here")
     for metric, function in task._metric_fn_list.items():
         if function is None and not callable(task.config.process_results):  # lm-eval only logs it, and scores nothing
-            raise Refusal(f"{name}: lm-eval has no metric {metric!r}{_near(metric, tuple(METRIC_REGISTRY))}")
+            raise Refusal(f"{name}: lm-eval has no metric {metric!r}{near(metric, tuple(METRIC_REGISTRY))}")
     about: dict[str, Any] = dict(dict(config.get("metadata") or {}).get(OURS, {}))
     answer = ANSWERS[task.OUTPUT_TYPE]
     if about.get("answer", answer) != answer:
@@ -184,29 +183,6 @@ def _one(name: str, config: Mapping[str, Any] | Path) -> Any:
     if len(tasks) != 1:
         raise Refusal(f"{name} stands for {len(tasks)} tasks (allowed: one; name them one by one)")
     return next(iter(tasks.values()))
-
-
-def _stock(name: str) -> Path:
-    """The file of a task that comes with lm-eval. Read as text, in a second; lm-eval's own index of all files takes twenty."""
-    if not re.fullmatch(r"[\w.+-]+", name):
-        raise Refusal(f"no task of lm-eval is named {name[:60]!r} (allowed: letters, digits, '_', '-', '.')")
-    root = Path(lm_eval.tasks.__file__).parent
-    wanted = re.compile(rb"^(task|group):[ \t]*[\"']?" + re.escape(name.encode()) + rb"[\"']?[ \t]*\r?$", re.MULTILINE)
-    found: dict[bytes, Path] = {}
-    for path in sorted(root.rglob("*.yaml")):
-        match = wanted.search(path.read_bytes())
-        if match:
-            found.setdefault(match[1], path)
-    if b"task" in found:
-        return found[b"task"]
-    close = [p.stem for p in root.rglob(f"*{name[:4]}*.yaml")][:200]
-    raise Refusal(
-        f"{name} is a group of tasks of lm-eval; name its tasks" if found else f"lm-eval has no task {name!r}{_near(name, close)}"
-    )
-
-
-def _near(name: str, names: Sequence[str]) -> str:
-    return nearest(name, names).partition(" (allowed")[0]
 
 
 def _built(task: Any, limit: int | None) -> tuple[tuple[Mapping[str, Any], ...], tuple[tuple[Any, ...], ...]]:

@@ -111,8 +111,20 @@ def _decoder(runner: Runner) -> Runner:
 
 def scored(runner: Runner, calls: Mapping[str, np.ndarray]) -> np.ndarray:
     """What the runner predicts of these rows {name: array (k, batch, ...)}: (k, batch, classes). Rows whose answers depend on
-    their batch by design are predicted batch by batch.
+    their batch by design are predicted batch by batch. Raises Refusal where the model fails on rows of this length.
     """
+    try:
+        return _predicted(runner, calls)
+    except Refusal:
+        raise
+    except Exception as error:  # whatever a runtime raises
+        if "tokens" not in calls:
+            raise
+        wide, why = calls["tokens"].shape[2], " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise Refusal(f"rows of {wide} tokens: the model fails on them (has it as many positions?): {why}") from error
+
+
+def _predicted(runner: Runner, calls: Mapping[str, np.ndarray]) -> np.ndarray:
     k, batch = next(iter(calls.values())).shape[:2]
     if honesty.by_batch(runner.facts):
         return np.stack([np.asarray(runner.predict({name: v[i] for name, v in calls.items()})) for i in range(k)])

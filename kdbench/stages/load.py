@@ -9,7 +9,6 @@ is unpickled.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import stat
 from collections.abc import Mapping
@@ -151,8 +150,10 @@ def _open(folder: Path, plugins: Plugins, shape: Shape, classes: tuple[str, ...]
     more: dict[str, Json] = {"classes": list(classes), "made_elsewhere": True}
     files = {}
     if TOKENIZER in (facts.get("files") or ()):
-        files[TOKENIZER] = _plain_file(folder, TOKENIZER, LARGEST_FILE)
-        more["tokenizer"] = hashlib.sha256(files[TOKENIZER]).hexdigest()
+        from kdbench.stages import tokenizing  # noqa: PLC0415 - only where there is one
+
+        files[TOKENIZER] = tokenizing.normal(_plain_file(folder, TOKENIZER, LARGEST_FILE))
+        more["tokenizer"] = tokenizing.Tokenizer(files[TOKENIZER]).fingerprint
     return Artefact("torch", shape, model, module, replay, files, more)
 
 
@@ -211,7 +212,7 @@ def _same_shape(facts: Mapping[str, Any], shape: Shape, classes: tuple[str, ...]
     said = facts.get("shape")
     if said is not None:
         try:
-            found = artefacts.to_shape(said)
+            found = artefacts.to_shape({"separator": shape.separator, **said})
         except (KeyError, TypeError, ValueError):
             raise Refusal(f"{ARTEFACT}: shape must be {{kind, inputs, classes, levels}}") from None
         if found.classes != shape.classes:

@@ -24,7 +24,7 @@ REFERENCE: Mapping[str, Any] = {"name": "torch_cpu", "params": {}}
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
     """Reads data and artefact (and tokenizer, teacher); writes predictions.npz {ids, label, logits, pred, ...} and
     predictions.json {n, split, target, kind}. Columns of other answers than a class are named "column.<name>"; what is known of
-    every single token goes into tokens.npz.
+    every single token goes into tokens.npz, whose `row` is the place of its example among those ids.
 
     Fails, rather than scoring nonsense, where an output is not finite or has another shape.
     """
@@ -76,7 +76,7 @@ def _vectors(runner: Runner, rows: Rows, shape: Shape, inputs: Mapping[str, Entr
 
 def _next(runner: Runner, rows: Rows, shape: Shape, inputs: Mapping[str, Entry], place: Place) -> dict[str, Any]:
     """Sums over the tokens of each document: documents are the examples, however many windows each one fills."""
-    said = scoring.score(runner, rows, shape, _teacher(rows, inputs, place))
+    said = scoring.score(runner, rows, shape, _teacher(rows, inputs, place), _unknown(inputs))
     documents, first = np.unique(rows.more["document"], return_index=True)
     documents = documents[np.argsort(first)]
     of = {name: at for at, name in enumerate(documents.tolist())}
@@ -84,7 +84,7 @@ def _next(runner: Runner, rows: Rows, shape: Shape, inputs: Mapping[str, Entry],
     columns: dict[str, Any] = {}
     for name, value in said.items():
         if name.startswith(scoring.TOKENS):
-            columns[name] = value
+            columns[name] = code[value] if name == scoring.TOKENS + "row" else value
         else:
             total = np.zeros((len(documents), *value.shape[1:]))
             np.add.at(total, code, value)
@@ -94,11 +94,26 @@ def _next(runner: Runner, rows: Rows, shape: Shape, inputs: Mapping[str, Entry],
 
 def _text(runner: Runner, rows: Rows, shape: Shape, inputs: Mapping[str, Entry], place: Place) -> dict[str, Any]:
     """The text that the model writes by itself, and what it makes of the reference."""
-    said = scoring.score(runner, rows, shape, _teacher(rows, inputs, place))
+    _begins(rows, inputs)
+    said = scoring.score(runner, rows, shape, _teacher(rows, inputs, place), _unknown(inputs))
     written = writing.write(runner, rows, shape, inputs["tokenizer"].bytes(TOKENIZER), rows.y.shape[1])
     more = {f"column.{k}": rows.more[k] for k in ("truncated",) if k in rows.more}
     columns = {k if k.startswith(scoring.TOKENS) else f"column.{k}": v for k, v in {**said, **written}.items()}
     return {"kind": "texts", **_nobody(rows.ids, np.full(len(rows.ids), -1)), **columns, **more}
+
+
+def _unknown(inputs: Mapping[str, Entry]) -> int | None:
+    """The token that stands for what the tokenizer does not know."""
+    found: int | None = inputs["data"].json("meta.json").get("special", {}).get("unk")
+    return found
+
+
+def _begins(rows: Rows, inputs: Mapping[str, Entry]) -> None:
+    """Raises Refusal where the decoder of a checkpoint begins with another token than its rows do."""
+    mine = inputs["artefact"].json(artefacts.ARTEFACT).get("facts", {}).get("decoder_start")
+    start = inputs["data"].json("meta.json").get("start", mine)
+    if "prefix" in rows.x and mine is not None and mine != start:
+        raise Refusal(f"predict: the decoder of this checkpoint begins with token {mine}, its rows with token {start}")
 
 
 def _teacher(rows: Rows, inputs: Mapping[str, Entry], place: Place) -> Runner | None:

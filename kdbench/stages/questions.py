@@ -52,7 +52,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
         "harness": one.settings(),
         "config": config,
         "choices": [min(choices, default=0), most],
-        "chance": chance(one.form, choices),
+        "chance": chance(one.form, [c for c, answer in zip(choices, right, strict=True) if answer >= 0] or choices),
     }
     write(draft, Rows({}, right, ids, groups, cluster), np.full(n, SPLITS.index("test"), np.int8), meta)
 
@@ -76,7 +76,9 @@ def answers(one: Opened) -> tuple[list[int], np.ndarray]:
 
 
 def chance(form: str, choices: Sequence[int]) -> float | None:
-    """The expected accuracy of guessing, the mean of 1 / choices; None where nothing is chosen."""
+    """The expected accuracy of guessing, the mean of 1 / choices; None where nothing is chosen. choices: of the questions that
+    have a single right one, where any has.
+    """
     return float(np.mean([1 / count for count in choices])) if form == "multiple_choice" else None
 
 

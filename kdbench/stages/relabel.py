@@ -91,10 +91,16 @@ def _offers(rows: Rows, meta: Mapping[str, Any], teacher: Artefact, inputs: Mapp
         "texts": texts,
         "target": target,
         "label": label,
-        "teacher": lambda: writer(teacher, open_tokenizer(inputs["tokenizer"].bytes(TOKENIZER))),
+        "teacher": lambda: writer(teacher, open_tokenizer(inputs["tokenizer"].bytes(TOKENIZER)), _start(inputs)),
         "answers": lambda: blackbox.texts_of(teacher, rows.ids),
         "probabilities": lambda: _probabilities(teacher, inputs.get("tokens", inputs["data"]), rows.ids, meta["classes"]),
     }
+
+
+def _start(inputs: Mapping[str, Entry]) -> int | None:
+    """The token that the teacher's own rows begin with, None where they do not say."""
+    said: int | None = inputs["tokens"].json("meta.json").get("start") if "tokens" in inputs else None
+    return said
 
 
 def _probabilities(teacher: Artefact, data: Entry, ids: np.ndarray, classes: list[str]) -> np.ndarray:

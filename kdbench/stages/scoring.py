@@ -27,13 +27,16 @@ TOKENS = "tokens."
 IGNORED = -100
 
 
-def score(runner: Runner, rows: Rows, shape: Shape, teacher: Runner | None = None) -> dict[str, np.ndarray]:
+def score(
+    runner: Runner, rows: Rows, shape: Shape, teacher: Runner | None = None, unknown: int | None = None
+) -> dict[str, np.ndarray]:
     """Score the labels `rows.y` int64 (n, length), -100 where nothing is asked, under a model that gives logits (b, length, V).
 
     Per example, summed over its m_i tokens, float64 (n,): `tokens` (m_i), `bytes` (where the rows know them), `nll`, `right` (the
     likeliest token is the one that came), `entropy`; (n, 15) of the confidence in the likeliest token, in right-closed bins of
     equal width: `bin_count`, `bin_confidence`, `bin_right`. With the teacher on the same tokens: `kl` (teacher || student),
-    `reverse_kl`, `agree` (same likeliest token), `teacher_nll`, `teacher_right`.
+    `reverse_kl`, `agree` (same likeliest token), `teacher_nll`, `teacher_right`. unknown, the token for all that a tokenizer does
+    not know, where it has one: `unknown`, how many of the m_i tokens are that one.
 
     Per token, in the order of the rows (m, ...), under "tokens.": `row` int64, `token` int64, `log_probability` float32, `rank`
     int32 (0: the likeliest), `entropy` float32, `top_ids` int32 and `top_log_probabilities` float16, (m, 8), likeliest first.
@@ -52,7 +55,8 @@ def score(runner: Runner, rows: Rows, shape: Shape, teacher: Runner | None = Non
         for name, value in _tokens(at, part, taught, rows).items():
             held.setdefault(name, []).append(value)
     every = {name: np.concatenate(values) for name, values in held.items()}
-    return _gathered(every, rows, teacher is not None)
+    found = _gathered(every, rows, teacher is not None)
+    return found if unknown is None else {**found, "unknown": (rows.y == unknown).sum(axis=1).astype(np.float64)}
 
 
 def _batches(order: np.ndarray, lengths: np.ndarray, classes: int) -> Iterator[np.ndarray]:

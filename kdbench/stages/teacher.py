@@ -83,7 +83,8 @@ def _recorded(recipe: Recipe, entry: Entry, features: bool, rows: Rows, known: K
     if logits.ndim == 3 or any(value.ndim == 3 for value in held.values()):
         _same_tokenizer(facts.get("tokenizer"), known.tokenizer, "what it says at each position")
     shapes = {name: tuple(value.shape[1:]) for name, value in held.items()}
-    return Taught(Recorded(logits, held), "recorded", shapes, _agreement(logits, rows.y), tuple(logits.shape[1:]))
+    notes = _agreement(logits, rows.y) if recipe.shape.answer == "class" else ()
+    return Taught(Recorded(logits, held), "recorded", shapes, notes, tuple(logits.shape[1:]))
 
 
 def _alive(recipe: Recipe, teacher: Artefact, plugins: Plugins, known: Known) -> Taught:

@@ -39,7 +39,8 @@ class Tokenizer:
 
     padding: the token that fills rows up; bos, eos, unknown: the special tokens, None where there is none; separator: the
     special token that ends the first text of a pair, where the second has another type; -1 where both have one, as for RoBERTa;
-    size: one more than the largest token; fingerprint: 64 hex digits.
+    start: what stands before the first token of a text (bos, else eos); before_answer: what a decoder beside an encoder begins
+    with where its checkpoint does not say (bos, else padding); size: one more than the largest token; fingerprint: 64 hex digits.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -52,6 +53,8 @@ class Tokenizer:
         self.size = max(vocabulary.values()) + 1
         self.padding = int(self._inner.padding["pad_id"])
         self.bos, self.eos, self.unknown = (_named(vocabulary, names) for names in (BOS, EOS, UNKNOWN))
+        self.start = self.eos if self.bos is None else self.bos
+        self.before_answer = self.padding if self.bos is None else self.bos
         self._inner.no_padding()
         self.separator = _separator(self._inner)
         self._inner.encode_special_tokens = True
@@ -162,7 +165,7 @@ def _refused(error: BaseException, what: str) -> BaseException:
 
 
 def _separator(inner: Any) -> int:
-    """The special token before the first one of type 1 in a pair, -1 for none. Both texts are empty: only special tokens remain."""
+    """The special token before the first one of type 1 in a pair, -1 for none. Of two empty texts only special tokens remain."""
     try:
         pair = inner.encode("", "", add_special_tokens=True)
     except BaseException as error:  # a panic of the library is no Exception

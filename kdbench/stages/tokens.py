@@ -2,7 +2,9 @@
 them.
 
 What is asked decides the form of a row: a text or a pair with the special tokens around it (a class, a vector); windows of a
-document, each token of which is asked for once (the next token); or a source, and the tokens of its reference (a text).
+document, each token of which is asked for once (the next token); or a source, and the tokens of its reference (a text). Where the
+two share a row, as many places are kept for every answer, whatever the length of its reference: a model that writes is told
+nothing of it.
 """
 
 from __future__ import annotations
@@ -26,22 +28,25 @@ WORTH_A_WORD = 0.01
 
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
-    """spec: length (tokens a row at most), layout ("pair" or "prompt", for answers in text). Reads `data` (kind text, or audio
-    with references) and `tokenizer`; writes the same examples as tokens int64 (n, length), filled up on the right.
+    """spec: length (tokens a row at most), layout ("pair" or "prompt", for answers in text), start (the token that a decoder
+    begins with, where its checkpoint says it). Reads `data` (kind text, or audio with references) and `tokenizer`; writes the
+    same examples as tokens int64 (n, length), filled up on the right.
 
     Beside them: `truncated` bool (n,), `bytes` int64 (n,) of the tokens that are asked for, `target` as it was; meta says the
-    size of the vocabulary (levels), the special tokens, what separates a pair and the tokenizer's fingerprint.
+    size of the vocabulary (levels), the special tokens, what separates a pair, the tokenizer's fingerprint and, of answers in
+    text, the token that the answer, or the prompt before it, begins with (start).
     """
     del place
     spec: Mapping[str, Any] = job.spec
     length, layout = int(spec["length"]), str(spec["layout"])
     meta = inputs["data"].json("meta.json")
     tokenizer = open_tokenizer(inputs["tokenizer"].bytes(TOKENIZER))
+    start = _start(tokenizer, layout, spec.get("start"))
     parts, codes = [], []
     for code, name in enumerate(SPLITS):
         rows = raw(inputs["data"], name)
         if len(rows.y):
-            parts.append(_tokens(rows, meta, tokenizer, (length, layout, name)))
+            parts.append(_tokens(rows, meta, tokenizer, (length, layout, name, start)))
             codes.append(np.full(len(parts[-1].y), code))
     if not parts:
         raise Refusal("tokens: the data have no rows")
@@ -57,16 +62,27 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
         "layout": layout,
         "notes": [*meta["notes"], *_lost(rows.more["truncated"][split == 2], length)],
     }
+    if meta["answer"] == "text":
+        more["start"] = start
     write(draft, rows, split, {**meta, **more})
 
 
-def _tokens(rows: Rows, meta: Mapping[str, Any], tokenizer: Tokenizer, form: tuple[int, str, str]) -> Rows:
-    length, layout, split = form
+def _start(tokenizer: Tokenizer, layout: str, said: Any) -> int:
+    """The token that an answer in text, or the prompt before it, begins with. said: of the checkpoint, None where it does not."""
+    usual = tokenizer.before_answer if layout == "pair" or tokenizer.start is None else tokenizer.start
+    start = usual if said is None else int(said)
+    if not 0 <= start < tokenizer.size:
+        raise Refusal(f"tokens: the decoder begins with token {start}, and the tokenizer has {tokenizer.size}")
+    return start
+
+
+def _tokens(rows: Rows, meta: Mapping[str, Any], tokenizer: Tokenizer, form: tuple[int, str, str, int]) -> Rows:
+    length, layout, split, start = form
     answer = meta["answer"]
     if answer == "next":
         return packed(rows, tokenizer, length) if split == "train" else windowed(rows, tokenizer, length)
     if answer == "text":
-        return _answered(rows, tokenizer, length, layout)
+        return _answered(rows, tokenizer, (start, length), layout)
     texts = rows.x["text"]
     if answer == "vector" and texts.shape[1] == 2:
         (one, lost), (other, more) = (tokenizer.cut(texts[:, j].tolist(), length) for j in (0, 1))
@@ -78,16 +94,18 @@ def _tokens(rows: Rows, meta: Mapping[str, Any], tokenizer: Tokenizer, form: tup
     return replace(rows, x={"tokens": tokens}, more={**rows.more, "truncated": np.array(lost, bool)})
 
 
-def _answered(rows: Rows, tokenizer: Tokenizer, length: int, layout: str) -> Rows:
+def _answered(rows: Rows, tokenizer: Tokenizer, form: tuple[int, int], layout: str) -> Rows:
     """A source and its reference. "pair": two rows of tokens, the second one after the decoder's first token; "prompt": one
-    row, in which the reference follows the source. A prompt that is too long loses its beginning, a reference its end.
+    row, in which the reference follows the source, and half of the row is the reference's. A prompt that is too long loses its
+    beginning, a reference its end; `bytes` are those of the tokens that are left of it. form: first token, length.
     """
+    start, length = form
     if "target" not in rows.more:
         raise Refusal("tokens: the data have no reference texts, which the answer 'text' needs")
     target = tokenizer.spans([text.partition(ALTERNATIVE)[0] for text in rows.more["target"].tolist()])
     ends = [] if tokenizer.eos is None else [tokenizer.eos]
-    start = tokenizer.padding if tokenizer.bos is None else tokenizer.bos
-    size = np.array([sum(spans) for _, spans in target])
+    most = room(length) if layout == "prompt" else length
+    size = np.array([sum(spans[:most]) for _, spans in target], np.int64)
     if layout == "prompt":
         tokens, y, lost = _prompts(rows, tokenizer, [ids + ends for ids, _ in target], (start, length))
         return replace(rows, x={"tokens": tokens}, y=y, more={**rows.more, "bytes": size, "truncated": lost})
@@ -105,19 +123,27 @@ def _answered(rows: Rows, tokenizer: Tokenizer, length: int, layout: str) -> Row
 def _prompts(
     rows: Rows, tokenizer: Tokenizer, targets: Sequence[Sequence[int]], form: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, labels and what was cut. A prompt may have `length + 1 - room(length)` tokens, a reference `room(length)`: the last
+    one is asked for, and never read.
+    """
     start, length = form
     if "text" not in rows.x:
         raise Refusal("tokens: only texts can stand before an answer in one row; choose an encoder-decoder model")
     tokens, wanted, lost = [], [], []
     for ids, target in zip(tokenizer.plain(rows.x["text"][:, 0].tolist()), targets, strict=True):
-        answer = list(target[: length - 1])
+        answer = list(target[: room(length)])
         prompt = [start, *ids]
-        kept = prompt[max(0, len(prompt) + len(answer) - 1 - length) :]
+        kept = prompt[-(length + 1 - room(length)) :]
         row = [*kept, *answer]
         tokens.append(row[:-1])
         wanted.append([IGNORED] * (len(kept) - 1) + answer)
         lost.append(len(kept) < len(prompt) or len(answer) < len(target))
     return filled(tokens, length, tokenizer.padding), filled(wanted, length, IGNORED), np.array(lost, bool)
+
+
+def room(length: int) -> int:
+    """Tokens of an answer, with the one that ends it, that have a place in a row behind every prompt."""
+    return max(1, length // 2)
 
 
 def filled(rows: Sequence[Sequence[int]], length: int, filling: int) -> np.ndarray:

@@ -72,9 +72,8 @@ def _rows(
 
 def _context(tokenizer: Tokenizer) -> int:
     """What stands before the first token of a text."""
-    found = tokenizer.bos if tokenizer.bos is not None else tokenizer.eos
-    if found is None:
+    if tokenizer.start is None:
         raise Refusal(
             "tokens: the tokenizer has neither a beginning nor an end of text, and a language model needs one to begin with"
         )
-    return found
+    return tokenizer.start

@@ -26,8 +26,9 @@ def write(runner: Runner, rows: Rows, shape: Shape, tokenizer_json: bytes, most:
     int64 (n,), the tokens written, without the one that ends; `ended` bool (n,), whether the model ended by itself.
 
     rows: of an answer in text; with an input "prefix" the answer begins after its first token, else after the part of "tokens"
-    that is not asked for. most: new tokens at most; no row grows wider than the rows of the data, for a model may have no
-    positions beyond. Raises Refusal for logits of another shape or that are not finite, and for most < 1.
+    that is not asked for, which is cut the same whatever its reference is (see `tokens.room`). most: new tokens at most; no row
+    grows wider than the rows of the data, for a model may have no positions beyond. Raises Refusal for logits of another shape or
+    that are not finite, and for most < 1.
     """
     if most < 1:
         raise Refusal(f"writing: {most} new tokens (allowed: 1 or more)")

@@ -6,7 +6,7 @@ from typing import Any
 
 from kdbench.nouns import Compare, Data, Gate, Harness, Json, Measure, ShiftUse, Suite, Task, Use
 from kdbench.registry import Plugins
-from kdbench.suite.axes import SEEDS, TARGETS, standard
+from kdbench.suite.axes import SEEDS, TARGETS, added, standard
 from kdbench.suite.beside import expanded, harness, probes
 from kdbench.suite.blocks import DATA, GATE, SPLITS, SUITE, defaults, given
 from kdbench.suite.compare import compared
@@ -46,7 +46,7 @@ def suite(cursor: Cursor, plugins: Plugins) -> Suite:
         seeds=_seeds(cursor["seeds"]) if "seeds" in cursor else _seeds(cursor.put(of(SEEDS, "kdbench"), "seeds")),
         tasks=tasks,
         targets=_listed(cursor, "targets", "target", plugins, TARGETS),
-        axes=_listed(cursor, "axes", "metric", plugins, standard(tasks, plugins)),
+        axes=_axes(cursor, tasks, plugins),
         gates=_gates(cursor["gates"]) if "gates" in cursor else (),
         compare=compared(cursor["compare"]) if "compare" in cursor else Compare(),
         measure=measured(cursor["measure"]) if "measure" in cursor else Measure(),
@@ -83,6 +83,13 @@ def _listed(cursor: Cursor, key: str, kind: str, plugins: Plugins, default: list
     if not made and here.node.value == ():
         here.refuse(f"found no {kind} (allowed: at least one)")
     return made
+
+
+def _axes(cursor: Cursor, tasks: tuple[Task, ...], plugins: Plugins) -> tuple[Use, ...]:
+    """As given, with what tasks of lm-eval are asked in any case; or the default list."""
+    asked = _listed(cursor, "axes", "metric", plugins, standard(tasks, plugins))
+    more = added(tasks, plugins, asked)
+    return (*asked, *uses(cursor.put(of(more, "kdbench"), "axes of lm-eval"), "metric", plugins)) if asked and more else asked
 
 
 def _tasks(cursor: Cursor, plugins: Plugins, outer: dict[str, Any]) -> tuple[Task, ...]:

@@ -110,9 +110,11 @@ def _fits(at: Path, task: Task, plugins: Plugins) -> Found:
                 text = f"the model {step.model.name!r} answers with a {' or '.join(answers)}, but the dataset"
                 yield (*start, i, "model"), f"{text} {task.data.dataset.name!r} asks for the answer {asked!r}"
             if step.train.nesterov and (step.train.optimizer != "sgd" or step.train.momentum == 0):
-                asked = f"; the recipe of {step.recipe!r} may ask for it" if step.recipe else ""
+                wants = f"; the recipe of {step.recipe!r} may ask for it" if step.recipe else ""
                 text = f"found nesterov: true with {step.train.optimizer} and momentum {step.train.momentum:g}"
-                yield (*start, i, "train", "nesterov"), f"{text} (allowed: with sgd and a momentum above 0{asked})"
+                yield (*start, i, "train", "nesterov"), f"{text} (allowed: with sgd and a momentum above 0{wants})"
+            if asked == "vector" and step.train.select == "best_validation":
+                yield (*start, i, "train", "select"), "found best_validation, but vectors have no accuracy (allowed: last)"
 
 
 def _gate(at: Path, gate: Gate, suite: Suite, plugins: Plugins) -> Found:

@@ -163,14 +163,15 @@ def train_all(
     """Train from where `progress` stands to the last epoch; `save` is called at the end of each but the last.
 
     The validation split (the second) is looked at once an epoch, for the history and for `select: best_validation` (the first
-    best epoch stays); no other split is ever seen.
+    best epoch stays), but for answers in vectors, which have no accuracy; no other split is ever seen.
     """
     data, validation = splits
     while progress.epochs < recipe.train.epochs:
         began, spent = time.perf_counter(), time.process_time()
         passes = teacher.passes if teacher is not None else 0
         entry = train_epoch(recipe, members, data, teacher, progress.epochs)
-        reached = accuracy(members[0].module, validation, _at_once(recipe.shape))
+        vectors = recipe.shape.answer == "vector"  # the largest of its numbers is no class
+        reached = None if vectors else accuracy(members[0].module, validation, _at_once(recipe.shape))
         progress.epochs += 1
         progress.steps += steps_per_epoch(len(data), recipe.train.batch)
         progress.examples += len(data)

@@ -1,13 +1,14 @@
 """Texts on their way to a model: stored as they are, turned into tokens by one tokenizer, cut, packed and windowed."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tokenizers
 
-from kdbench.nouns import Job, Refusal, Samples
-from kdbench.stages import Place, probe, samples, texts, tokenizer, tokens
+from kdbench.nouns import Job, Refusal, Runner, Samples
+from kdbench.stages import Place, predict, probe, samples, texts, tokenizer, tokenizing, tokens
 from kdbench.stages.windows import IGNORED
 
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "the", "dog", "ran", "after", "it", "naïve", "東京", "🙂", "x"]
@@ -45,8 +46,8 @@ def kitchen(kitchen):
     kitchen.tokenizer = lambda data, name, **params: run(
         tokenizer, "tokenizer", {"tokenizer": {"name": name, "params": params}}, {"data": data}
     )
-    kitchen.tokens = lambda data, by, length=16, layout="pair": run(
-        tokens, "tokens", {"length": length, "layout": layout}, {"data": data, "tokenizer": by}
+    kitchen.tokens = lambda data, by, length=16, layout="pair", **more: run(
+        tokens, "tokens", {"length": length, "layout": layout, **more}, {"data": data, "tokenizer": by}
     )
     kitchen.probe = lambda data, other, **labels: run(probe, "probe", {"labels": labels}, {"data": data, "other": other})
     return kitchen
@@ -142,6 +143,22 @@ def test_every_token_of_a_document_is_asked_for_once(kitchen, name):
         assert seen[1:].tolist() == asked[:-1].tolist()  # each token is asked for after the one before it
 
 
+def test_every_token_that_was_scored_names_its_document(kitchen):
+    """However many windows the document fills. A rare word is one that the tokenizer does not know."""
+    data = kitchen.data(documents())
+    by = kitchen.tokenizer(data, "words", least=120)
+    entry = kitchen.tokens(data, by, length=16)
+    rows, shape, source = samples.read(entry, "test"), samples.shape(entry), samples.raw(data, "test")
+    runner = Runner(lambda x: np.zeros((*x["tokens"].shape, shape.classes), np.float32))
+    found = predict._next(runner, rows, shape, {"data": entry}, None)
+    tool = tokenizing.open_tokenizer(by.bytes("tokenizer.json"))
+    ids = dict(zip(source.ids, tool.plain(source.x["text"][:, 0].tolist()), strict=True))
+    for i, document in enumerate(found["ids"]):
+        assert found["tokens.token"][found["tokens.row"] == i].tolist() == ids[document]
+        assert found["column.unknown"][i] == ids[document].count(tool.unknown)
+    assert 0 < found["column.unknown"].sum() < found["column.tokens"].sum()
+
+
 def test_training_windows_are_packed_without_padding(kitchen):
     data = kitchen.data(documents())
     by = kitchen.tokenizer(data, "bpe", vocabulary=300)
@@ -167,6 +184,70 @@ def test_an_answer_follows_its_prompt_and_only_it_is_asked_for(kitchen):
         assert asked == two.y[i][two.y[i] != IGNORED].tolist()
         assert asked[-1] == special["eos"]
         assert two.x["prefix"][i][: len(asked)].tolist() == [special["bos"], *asked[:-1]]
+
+
+def answered(*references):
+    """Texts with answers; the references in turn."""
+    target = texts.column([references[i % len(references)] for i in range(60)])
+    return made(answer="text", classes=(), y=np.full(60, -1), target=target)
+
+
+def test_the_length_of_a_reference_moves_neither_its_prompt_nor_the_place_for_an_answer(kitchen):
+    """The same sources with short and with long references: a model that writes reads the same, and may write as much."""
+    prompts, cut = [], []
+    for reference in ("a", "the cat sat on a mat and the dog ran after it"):
+        data = kitchen.data(answered(reference))
+        by = kitchen.tokenizer(data, "byte")
+        entry = kitchen.tokens(data, by, 40, "prompt")
+        rows, special = samples.read(entry, "test"), entry.json("meta.json")["special"]
+        source = dict(zip(*(lambda r: (r.ids, r.x["text"][:, 0]))(samples.raw(data, "test")), strict=True))
+        judge = tokenizers.Tokenizer.from_str(by.bytes("tokenizer.json").decode())
+        begins = [np.flatnonzero(y != IGNORED)[0] + 1 for y in rows.y]
+        prompts.append([row[:end].tolist() for row, end in zip(rows.x["tokens"], begins, strict=True)])
+        asked = [y[y != IGNORED].tolist() for y in rows.y]
+        whole = [*judge.encode(reference, add_special_tokens=False).ids, special["eos"]]
+        assert asked == [whole[: tokens.room(40)]] * len(asked)
+        for one, prompt, lost in zip(rows.ids, prompts[-1], rows.more["truncated"], strict=True):
+            full = [special["bos"], *judge.encode(source[one], add_special_tokens=False).ids]
+            assert prompt == full[-(41 - tokens.room(40)) :]
+            assert 41 - len(prompt) >= tokens.room(40)
+            assert lost == (len(full) > len(prompt) or len(whole) > tokens.room(40))
+            cut.append(len(full) > len(prompt))
+    assert prompts[0] == prompts[1]
+    assert any(cut)
+    assert not all(cut)
+
+
+@pytest.mark.parametrize("layout", ["prompt", "pair"])
+def test_bytes_are_those_of_the_tokens_that_are_asked_for(kitchen, layout):
+    references = ("the naïve cat sat on a mat and the dog ran after it", "東京 x")
+    data = kitchen.data(answered(*references))
+    by = kitchen.tokenizer(data, "byte")
+    entry = kitchen.tokens(data, by, 16, layout)
+    judge = tokenizers.Tokenizer.from_str(by.bytes("tokenizer.json").decode())
+    rows, most = samples.read(entry, "test"), 8 if layout == "prompt" else 16
+    for y, size, target in zip(rows.y, rows.more["bytes"], rows.more["target"], strict=True):
+        asked = [int(token) for token in y[y != IGNORED] if token != entry.json("meta.json")["special"]["eos"]]
+        kept = judge.encode(target, add_special_tokens=False)
+        assert asked == kept.ids[:most]
+        assert size == len(target[: kept.offsets[len(asked) - 1][1]].encode())
+    assert rows.more["bytes"].max() < len(references[0].encode())
+
+
+def test_a_decoder_begins_with_what_its_checkpoint_says(kitchen):
+    data = kitchen.data(answered("the cat"))
+    by = kitchen.tokenizer(data, "bpe", vocabulary=400)
+    usual, said = kitchen.tokens(data, by, 16), kitchen.tokens(data, by, 16, start=7)
+    special = usual.json("meta.json")["special"]
+    for entry, start in ((usual, special["bos"]), (said, 7)):
+        assert (samples.read(entry, "test").x["prefix"][:, 0] == start).all()
+        assert entry.json("meta.json")["start"] == start
+    artefact = SimpleNamespace(json=lambda name: {"facts": {"decoder_start": 7}})
+    predict._begins(samples.read(said, "test"), {"data": said, "artefact": artefact})
+    with pytest.raises(Refusal, match=f"begins with token 7, its rows with token {special['bos']}"):
+        predict._begins(samples.read(usual, "test"), {"data": usual, "artefact": artefact})
+    with pytest.raises(Refusal, match="begins with token 9999"):
+        kitchen.tokens(data, by, 16, start=9999)
 
 
 def test_a_probe_maps_classes_by_name_and_keeps_groups(kitchen):

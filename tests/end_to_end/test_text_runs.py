@@ -91,19 +91,23 @@ student: {model: gpt2, layers: 1, hidden: 16, heads: 2, positions: 64}
 train: {epochs: 2, batch: 8, optimizer: adamw, lr: 0.01}
 contenders:
   kd: [fit: {ce: 0.5, kd: {weight: 0.5, temperature: 1}}]
-  int8: [fit: {ce: 0.5, kd: {weight: 0.5, temperature: 1}}, compress: dynamic_int8]
+  MORE
 targets: [torch_cpu, ort_cpu]
 axes: [bits_per_byte, token_kl_to_teacher, latency, tokens_per_second, cache_bytes_per_token, export_max_difference]
 measure: {seconds: 0.3, pairs: 3, decode: [8]}
 """
 
 
-def test_language_models_are_scored_by_document_and_timed_as_they_write(kdbench, folder):
+INT8 = "int8: [fit: {ce: 0.5, kd: {weight: 0.5, temperature: 1}}, compress: dynamic_int8]"
+
+
+@pytest.mark.parametrize("more", ["", pytest.param(INT8, marks=pytest.mark.slow)])
+def test_language_models_are_scored_by_document_and_timed_as_they_write(kdbench, folder, more):
     rng = np.random.default_rng(0)
     for name, n in (("book", 80), ("other", 12)):
         text = "\n\n".join(" ".join(rng.choice(REST.split(), rng.integers(5, 40))) for _ in range(n))
         (folder / f"{name}.txt").write_text(text, encoding="utf-8")
-    (folder / "suite.yaml").write_text(SPEAKS, encoding="utf-8")
+    (folder / "suite.yaml").write_text(SPEAKS.replace("MORE", more), encoding="utf-8")
     code, out, err = kdbench("run", "suite.yaml")
     assert (code, err) == (0, ""), out
     scores = board(folder, "speaks").set_index(["task", "contender", "target", "metric"])
@@ -113,6 +117,8 @@ def test_language_models_are_scored_by_document_and_timed_as_they_write(kdbench,
         assert scores.loc[("text_files", "kd", target, "token_kl_to_teacher"), "value"] > 0
     assert scores.loc[("text_files", "kd", "torch_cpu", "cache_bytes_per_token"), "value"] == 2 * 1 * 16 * 4
     assert scores.loc[("text_files", "kd", "ort_cpu", "export_max_difference"), "value"] < 1e-3
+    if more:
+        assert scores.loc[("text_files", "int8", "ort_cpu", "bits_per_byte"), "value"] < 8
     every = pd.read_parquet(folder / "reports/speaks/scores.parquet")
     decode = every[(every["slice"] == "decode=8") & (every["metric"] == "latency") & (every["seed"] == -1)]
     said = decode.set_index(["contender", "target"])

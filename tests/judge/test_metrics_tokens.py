@@ -7,7 +7,7 @@ import pytest
 from asking import metric, value
 from made_tokens import columns, distributions, said
 
-from kdbench import NotApplicable
+from kdbench import NotApplicable, Undefined
 
 N = 40
 
@@ -93,6 +93,22 @@ def test_without_a_teacher_or_bytes_there_is_no_number(texts):
         metric("bits_per_byte")({"predictions": said(held)})
     with pytest.raises(NotApplicable, match="bin_"):
         metric("token_calibration")({"predictions": said(held)})
+
+
+def test_bytes_of_unknown_tokens_are_not_free(texts, found):
+    """One token stands for all that a tokenizer does not know: it is soon learned, whatever its bytes were."""
+    held = dict(found.columns) | {"unknown": np.zeros(N)}
+    assert value("bits_per_byte", said(held)) == value("bits_per_byte", found)
+    held["unknown"] = np.eye(N)[3] * 2
+    with pytest.raises(Undefined, match="2 tokens are unknown to this tokenizer"):
+        metric("bits_per_byte")({"predictions": said(held)})
+
+
+def test_where_lm_eval_asks_nobody_says_that_the_teacher_reads_other_tokens(texts):
+    p, token, row, _ = texts
+    held = columns(p, token, row, N) | {"lm_eval.acc:mean:higher": np.ones(N)}
+    with pytest.raises(NotApplicable, match="^no teacher was asked beside it here: lm-eval asks each model by itself$"):
+        metric("token_kl_to_teacher")({"predictions": said(held)})
 
 
 def test_texts_without_tokens_have_no_value_and_spoil_no_other(texts, found):

@@ -10,11 +10,13 @@ from made_evidence import Evidence
 
 from kdbench.judge import judge
 from kdbench.judge.board import DISCOVERY_COLUMNS, PAIR_COLUMNS, Board
+from kdbench.judge.cut_off import cut_off
 from kdbench.judge.parity import apart, parity
 from kdbench.judge.standings import COLUMNS as STANDINGS
 from kdbench.judge.suspicions import permuted
-from kdbench.nouns import Compare, Compress, Contender, Data, Fit, Load, Start, Suite, Task, Term, Train, Use
+from kdbench.nouns import Compare, Compress, Contender, Data, Fit, Job, Load, Start, Suite, Task, Term, Train, Use
 from kdbench.registry import discover
+from kdbench.store import Store
 
 PLUGINS = discover()
 
@@ -195,6 +197,37 @@ def test_constant_and_permuted_predictions_are_named(tmp_path):
     assert "majority, seed 0: constant predictions: every example is called 'c0'" in said
     assert "weak" not in said
     assert "one seed" in said
+
+
+def test_52_inputs_that_were_cut_off_are_said_for_every_task_and_contender(tmp_path):
+    """EleutherAI/lm-evaluation-harness#3115, #3421: a number about beginnings of texts looks like any other."""
+    store, jobs = Store(tmp_path), []
+    lost = {"home": {"a": 5, "b": 1}, "home on probe": {"a": 0}, "home asks blimp": {"a": 100, "b": 2, "c": None}}
+    for task, of in lost.items():
+        layout, needs = [], {}
+        for i, (contender, n) in enumerate(of.items()):
+            with store.write(job := Job("predict", {"made": [task, contender]})) as draft:
+                known = {} if n is None else {"column.truncated": np.arange(100) < n}
+                draft.arrays("predictions.npz", {"ids": np.arange(100).astype(str), **known})
+            needs[f"e{i}"] = job.key
+            layout.append([f"e{i}", contender, 0, "torch_cpu", "predictions", "test", "", 0, ""])
+        jobs += [Job("judge", {"task": task, "metric": metric, "layout": layout}, needs) for metric in ("one", "two")]
+    said = list(cut_off(jobs, store))
+    assert [one.partition(":")[0] for one in said] == ["home", "home asks blimp"]
+    assert said[0].endswith(": a 5.0% of the test rows")
+    assert said[1].endswith(": a 100.0%, b 2.0% of the test rows")
+
+
+def test_a_board_warns_of_inputs_that_were_cut_off(tmp_path):
+    made = Evidence(tmp_path, np.arange(100) % 2)
+    made.predict("teacher", np.eye(2)[made.labels])
+    with made.write("predict", "short") as draft:
+        held = {"ids": made.ids, "label": made.labels, "logits": np.eye(2, dtype=np.float32)[made.labels], "pred": made.labels}
+        draft.arrays("predictions.npz", held | {"column.truncated": np.arange(100) < 40})
+        draft.json("predictions.json", {"n": 100, "split": "test"})
+    made.cell("predictions", "short", 0, split="test")
+    said = "\n".join(made.board("accuracy").facts["warnings"])
+    assert "task: inputs are cut off, and their numbers are about what was left: short 40.0% of the test rows" in said
 
 
 def test_best_permutation_equals_all_permutations_tried():

@@ -62,6 +62,14 @@ def test_a_model_that_remembers_nothing_is_refused(speaks):
         latency._decoder(runner)
 
 
+def test_rows_beyond_the_positions_of_a_model_are_refused_by_their_length(speaks):
+    """Its own error is an index somewhere inside."""
+    _, runner = speaks(positions=64)
+    for one in (runner, runner.decoder):
+        with pytest.raises(Refusal, match="^rows of 90 tokens: the model fails on them"):
+            latency.time_pair(one, one, rows(4, 90), running.Ask(pairs=2, seconds=0.1))
+
+
 @pytest.mark.parametrize(("layers", "hidden"), [(2, 32), (3, 64)])
 def test_the_cache_is_two_numbers_a_layer_and_channel_by_hand(speaks, layers, hidden):
     artefact, _ = speaks(layers=layers, hidden=hidden)

@@ -2,9 +2,15 @@
 task.
 """
 
+import json
+from types import SimpleNamespace
+
 import pytest
 
-from kdbench.plan import plan
+from kdbench.nouns import Refusal
+from kdbench.plan import keys, plan
+from kdbench.plan.setup import setup
+from kdbench.stages import harness_stock
 from kdbench.suite import load
 
 BASE = """
@@ -179,3 +185,68 @@ def test_a_model_by_configuration_is_compared_with_a_teacher_that_reads_the_same
     asked = {c.contender: made.job(c.key) for c in made.cells if c.evidence == "predictions" and c.task == "tiny_shakespeare"}
     assert "teacher" in asked["other"].needs
     assert "teacher" in asked["scratch"].needs
+
+
+def test_the_plan_and_the_board_agree_on_what_ranks_questions(planned, plugins):
+    """The suite ranks by bits per byte, which questions of choices do not have: the plan named nothing."""
+    suite, made = planned(SPEAKS, "other: [fit: scratch]", "compare.metric=bits_per_byte")
+    home, asked = (setup(suite, task, made, plugins)["ranking"] for task in suite.tasks)
+    assert (home, asked) == ("bits_per_byte", "lm_eval")
+
+
+def test_lm_eval_is_in_keys_with_its_whole_version_and_what_it_reads_with():
+    from importlib.metadata import version
+
+    for stage in ("questions", "harness"):
+        said = dict(one.split(" ") for one in keys.runtime(stage).split(", "))
+        assert said["lm-eval"] == version("lm-eval"), "prompts change in patch releases"
+        assert {"datasets", "sacrebleu"} <= set(said)
+
+
+def test_the_files_of_a_stock_task_are_in_the_key(plugins, tmp_path, monkeypatch):
+    """They are found without importing lm-eval; another file of the folder is another task."""
+    folder = tmp_path / "lm_eval" / "tasks" / "mine"
+    folder.mkdir(parents=True)
+    (folder.parent.parent / "__init__.py").write_text("raise AssertionError('imported')\n", encoding="utf-8")
+    (folder / "mine.yaml").write_text("include: base.yaml\ntask: my_task\n", encoding="utf-8")
+    spec = SimpleNamespace(submodule_search_locations=[str(folder.parent.parent)])
+    monkeypatch.setattr(harness_stock.importlib.util, "find_spec", lambda _: spec)
+    harness_stock.stock.cache_clear()
+    about, params = plugins.get("harness", "lm_eval_task"), {"task": "my_task"}
+    try:
+        found = [keys.files(about, params, None)]
+        for text in ("doc_to_text: a\n", "doc_to_text: b\n\n"):
+            (folder / "base.yaml").write_text(text, encoding="utf-8")
+            found.append(keys.files(about, params, None))
+        with pytest.raises(Refusal, match="no task 'my_tusk'; did you mean|no task 'my_tusk'"):
+            keys.files(about, {"task": "my_tusk"}, None)
+    finally:
+        harness_stock.stock.cache_clear()
+    assert len(set(found)) == 3
+
+
+@pytest.mark.parametrize("where", ["config.json", "generation_config.json"])
+def test_a_decoder_beside_an_encoder_begins_as_its_checkpoint_says(planned, tmp_path, where):
+    (tmp_path / "t.jsonl").write_text('{"source": "a", "target": "b"}\n', encoding="utf-8")
+    folder = tmp_path / "t5"
+    folder.mkdir()
+    config = {"is_encoder_decoder": True, "pad_token_id": 0}
+    for name, facts in (("config.json", config), ("generation_config.json", {})):
+        said = facts | ({"decoder_start_token_id": 2} if name == where else {})
+        (folder / name).write_text(json.dumps(said), encoding="utf-8")
+    (folder / "tokenizer.json").write_text('{"model": "x"}', encoding="utf-8")
+    base = f"""
+suite: answers
+seeds: [0]
+data: {{{{dataset: {{{{translations: {{{{path: {tmp_path / "t.jsonl"}}}}}}}}}, length: 16}}}}
+teacher: {{{{load: {folder}}}}}
+student: {{{{model: t5, layers: 1}}}}
+contenders:
+  {{more}}
+"""
+    made = planned(base)[1]
+    found = {job.spec.get("start") for job in of(made, "tokens")}
+    assert found == {2}
+    config["is_encoder_decoder"] = False
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert all("start" not in job.spec for job in of(planned(base)[1], "tokens"))

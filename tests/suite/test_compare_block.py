@@ -150,3 +150,25 @@ def test_the_default_front_is_quality_against_latency_else_size(tmp_path):
         suite = load(path, plugins)
         held = axis.axes(suite, plugins)
         assert [a.id for a in axis.front(suite, held, axis.ranking(suite, held)[0])] == front
+
+
+def test_a_margin_is_about_the_metric_that_it_was_said_of(read, toys):
+    """0.01 bits per byte is no 0.01 of an accuracy: what a derived task falls back to has the default of its own unit."""
+    suite = read(block("{metric: toy_latency, margin: 0.2}"))
+    held = axis.axes(suite, toys)
+    of = {a.id: a for a in held}
+    assert axis.margin(suite, of["toy_latency"], held, "home") == 0.2
+    assert [axis.margin(suite, of["toy_accuracy"], held, home) for home in ("", "home")] == [0.01, 0.01]
+    plain = read(block("{margin: 0.2}"))
+    assert axis.margin(plain, of["toy_accuracy"], held, "home") == 0.2
+    assert [axis.margin(plain, of["toy_latency"], held, home) for home in ("", "home")] == [0.2, 0.0]
+
+
+def test_the_metric_that_ranks_falls_back_where_the_one_asked_for_is_not(read, toys):
+    suite = read(block("{metric: toy_latency}"))
+    held = axis.axes(suite, toys)
+    ids = {a.id for a in held}
+    assert axis.chosen(suite, held, ids).id == "toy_latency"
+    assert axis.chosen(suite, held, ids - {"toy_latency"}).id == "toy_accuracy"
+    assert axis.chosen(suite, held, set(), {"toy_ece"}).id == "toy_ece"
+    assert axis.chosen(suite, held, set()) is None

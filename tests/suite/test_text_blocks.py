@@ -5,6 +5,7 @@ import json
 import jsonschema
 import pytest
 
+from kdbench.judge.axes import applies
 from kdbench.nouns import Harness, Load, Probe, Refusal, Relabel, Use
 from kdbench.suite import load, resolve, schema
 
@@ -118,3 +119,31 @@ def test_the_schema_for_editors_knows_them(plugins):
         assert list(validator.iter_errors(given)) == []
     given = YAML(typ="safe").load(GOOD + "harness: {tasks: [blimp], shot: 2}\n")
     assert list(validator.iter_errors(given))
+
+
+def test_tasks_of_lm_eval_have_numbers_whatever_axes_are_named(read, plugins):
+    """BLiMP was asked and nothing was shown where a suite listed axes of its own."""
+    asked = SPOKEN + "harness: {tasks: [blimp, lambada]}\naxes: [bits_per_byte, parameters]\n"
+    suite = read(asked)
+    said = [(use.name, use.params.get("metric")) for use in suite.axes]
+    assert said == [
+        ("bits_per_byte", None), ("parameters", None), ("lm_eval", "acc"), ("lm_eval_lower", "perplexity"),
+        ("accuracy", None), ("agreement", None),
+    ]  # fmt: skip
+    assert read(resolve(suite)) == suite
+    here = {task.name: {use.name for use in suite.axes if applies(plugins.get("metric", use.name), task, plugins)}
+            for task in suite.tasks}  # fmt: skip
+    assert here["texts"] == {"bits_per_byte", "parameters"}
+    assert here["texts asks blimp"] == {"lm_eval", "lm_eval_lower", "accuracy", "agreement"}
+    named = read(asked.replace("parameters]", "accuracy, {lm_eval: {metric: acc}}]"))
+    assert [use.name for use in named.axes] == ["bits_per_byte", "accuracy", "lm_eval", "lm_eval_lower", "agreement"]
+    assert [use.name for use in read(SPOKEN + "axes: [bits_per_byte]\n").axes] == ["bits_per_byte"]
+
+
+def test_nothing_is_added_to_tasks_of_classes(read):
+    """A suite that names no accuracy for its own classes gets none because another task has questions."""
+    indent = "".join(f"    {line}\n" for line in SPOKEN.splitlines()[2:])
+    other = "".join(f"    {line}\n" for line in GOOD.splitlines()[2:])
+    head = "suite: words\nseeds: [0]\naxes: [ece]\ntasks:\n"
+    suite = read(f"{head}  says:\n{indent}    harness: {{tasks: [blimp]}}\n  sorts:\n{other}")
+    assert [use.name for use in suite.axes] == ["ece", "lm_eval"]

@@ -62,7 +62,7 @@ def test_classifiers_answer_as_in_the_library(found, tmp_path, kind):
     where = saved(tmp_path, labelled(kind))
     made = opened(found, where)
     x = rows(made)
-    assert made.shape == Shape("tokens", {"tokens": (12,)}, 3, (len(WORDS),), "class", 0)
+    assert made.shape == Shape("tokens", {"tokens": (12,)}, 3, (len(WORDS),), "class", 0, 3)
     assert torch.allclose(made.module(x), library("AutoModelForSequenceClassification", where, x).logits, atol=1e-5)
     assert not made.module.training
 
@@ -85,6 +85,11 @@ def test_encoder_decoders_answer_as_in_the_library(found, tmp_path):
     x, prefix = rows(made), torch.tensor([[2, 5, 6]] * 4)
     assert made.shape.inputs == {"tokens": (12,), "prefix": (12,)}
     assert made.facts["decoder_start"] == 2
+    raw = json.loads((where / "config.json").read_text(encoding="utf-8"))
+    del raw["decoder_start_token_id"]
+    (where / "config.json").write_text(json.dumps(raw), encoding="utf-8")
+    (where / "generation_config.json").write_text('{"decoder_start_token_id": 3}', encoding="utf-8")
+    assert opened(found, where, answer="text", classes=()).facts["decoder_start"] == 3
     judge = library("AutoModelForSeq2SeqLM", where, x, decoder_input_ids=prefix).logits
     assert torch.allclose(made.module(x, prefix), judge, atol=1e-5)
 

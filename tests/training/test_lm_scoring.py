@@ -164,6 +164,15 @@ def test_no_rows_and_no_tokens(runner, rows):
     assert scoring.score(runner(0), rows.take(np.zeros(0, np.int64)), SHAPE)["bin_count"].shape == (0, 15)
 
 
+def test_tokens_that_the_tokenizer_does_not_know_are_counted_where_they_are_asked_for(runner, rows):
+    rows.x["tokens"][:] = 7  # read, but not asked for
+    y = np.where(rows.y == scoring.IGNORED, rows.y, np.arange(rows.y.size).reshape(rows.y.shape) % 5 + 5)
+    found = scoring.score(runner(0), Rows(rows.x, y, rows.ids, {}), SHAPE, None, 7)
+    assert found["unknown"].tolist() == [sum(token == 7 for token in row) for row in y.tolist()]
+    assert found["unknown"].sum() > 0
+    assert "unknown" not in scoring.score(runner(0), rows, SHAPE)
+
+
 def test_equal_logits_rank_by_their_number(rows):
     flat = Runner(lambda x: np.zeros((*x["tokens"].shape, VOCABULARY), np.float32))
     found = scoring.score(flat, rows, SHAPE)

@@ -7,7 +7,7 @@ from fit_entries import STAGES, fit_job, run, write_samples
 from lm_entries import windows
 from scipy.special import log_softmax
 
-from kdbench.nouns import Job, Refusal
+from kdbench.nouns import Job, Refusal, TopK
 from kdbench.stages import artefacts, samples, top_k
 
 STAGES.setdefault("top_k", top_k)
@@ -66,6 +66,35 @@ def test_all_of_the_vocabulary_recorded_is_the_live_teacher(where, text, teacher
     learned = run(one, {"data": text, "top_k": whole}, where).json("record.json")["history"][0]["loss"]
     alive = run(other, {"data": text, "teacher": teacher}, where).json("record.json")["history"][0]["loss"]
     assert learned == pytest.approx(alive, rel=2e-3)
+
+
+@pytest.mark.parametrize("estimator", ["tail_bucket", "drop_tail", "renormalise"])
+def test_a_record_of_more_teaches_as_a_record_of_that_many(where, text, teacher, estimator):
+    """Two terms of one fit may ask for different k: the larger record is kept, and each takes its own part of it."""
+    wide, narrow = (run(Job("top_k", {"k": k}), {"data": text, "artefact": teacher}, where) for k in (8, 3))
+    term = {"top_k_kd": {"weight": 1.0, "params": {"k": 3, "estimator": estimator}}}
+    job = fit_job(term, ("gpt2", SMALL), seed=1, epochs=2, **ADAM)
+    one, other = (
+        [entry["loss"] for entry in run(job, {"data": text, "top_k": top}, where).json("record.json")["history"]]
+        for top in (wide, narrow)
+    )
+    assert one == pytest.approx(other, rel=1e-3)
+    whole = fit_job({"top_k_kd": {"weight": 1.0, "params": {"k": 8, "estimator": estimator}}}, ("gpt2", SMALL), seed=1, epochs=2)
+    assert run(whole, {"data": text, "top_k": wide}, where).json("record.json")["history"][0]["loss"] != pytest.approx(
+        one[0], rel=5e-3
+    )
+
+
+def test_what_is_cut_from_a_record_goes_to_the_rest():
+    p = np.array([[[0.4, 0.3, 0.1, 0.05]]])
+    top = TopK(torch.tensor(np.log(p)), torch.tensor([[[5, 2, 7, 1]]]), torch.tensor(np.log([[[0.15]]])))
+    cut = top.first(2)
+    assert cut.ids.tolist() == [[[5, 2]]]
+    assert cut.log_probability.exp().tolist() == [[pytest.approx([0.4, 0.3])]]
+    assert cut.rest.exp().item() == pytest.approx(0.3)
+    assert top.first(4) is top.first(9) is top
+    whole = TopK(top.log_probability, top.ids, torch.full((1, 1, 1), -torch.inf, dtype=torch.float64))
+    assert whole.first(3).rest.exp().item() == pytest.approx(0.05)
 
 
 def test_the_record_is_joined_by_example_id(where, text, teacher, record):

@@ -268,6 +268,21 @@ def test_the_same_seed_draws_the_same_texts_and_another_seed_others(where, langu
     assert {i.rpartition("/")[2] for i in one.ids} == {"0", "1", "2"}
 
 
+def test_a_decoder_beside_an_encoder_begins_to_write_with_what_the_data_say(words):
+    """Its network says the word after the one before: what it writes shows what it began with."""
+    tool = tokenizing.open_tokenizer(words)
+    shape = Shape("tokens", {"tokens": (8,), "prefix": (8,)}, 40, (40,), "text", 0)
+
+    class Next(torch.nn.Module):
+        def forward(self, tokens, prefix):
+            return torch.nn.functional.one_hot((prefix + 1) % 40, 40).float()
+
+    teacher = Artefact("torch", shape, Use("t5"), Next())
+    for start, first in ((20, "w21"), (None, None)):
+        said = writer(teacher, tool, start).write(["w5"], 2, 0.0, 0, 1.0, 0)[0]
+        assert said == (f"{first} w22" if first else ""), "by default what the tokenizer names as a beginning"
+
+
 def test_a_new_text_that_is_a_test_text_is_left_out(where, language_model):
     teacher, artefact, tokenizer = language_model
     tool = tokenizing.open_tokenizer(tokenizer.bytes("tokenizer.json"))
