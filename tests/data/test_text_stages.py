@@ -113,7 +113,9 @@ def test_pairs_share_a_row_with_a_separator_between(kitchen):
     by = kitchen.tokenizer(data, "wordpiece", vocabulary=400)
     judge = tokenizers.Tokenizer.from_str(by.bytes("tokenizer.json").decode())
     judge.no_padding()
-    rows, source = samples.read(kitchen.tokens(data, by, length=64), "test"), samples.raw(data, "test")
+    entry = kitchen.tokens(data, by, length=64)
+    assert samples.shape(entry).separator == judge.token_to_id("[SEP]")
+    rows, source = samples.read(entry, "test"), samples.raw(data, "test")
     for row, (a, b) in zip(rows.x["tokens"], source.x["text"].tolist(), strict=True):
         whole = judge.encode(a, b).ids
         assert row[: len(whole)].tolist() == whole

@@ -57,10 +57,15 @@ def test_the_best_epoch_of_vectors_cannot_be_chosen(where, labelled):
 
 
 def test_recorded_vectors_are_not_taken_for_wrong_answers(where, labelled):
-    """Two classes, and vectors of 16 numbers: the place of the largest is seldom 0 or 1."""
+    """Labels that are never the place of the largest number: of a classifier, that would be worse than chance."""
     teacher = run(fit_job({"contrastive": 1.0}, STUDENT, **TRAIN), {"data": labelled}, where)
     record = run(Job("outputs", {"taps": False}), {"data": labelled, "artefact": teacher}, where)
-    fit = run(fit_job({"embedding_mse": 1.0}, STUDENT, seed=1, **TRAIN), {"data": labelled, "outputs": record}, where)
+    tokens, y = rows()
+    y[:60] = (record.array("logits.npy").argmax(1) + 1) % 16
+    said = {"answer": "vector", "padding": 0, "tokenizer": "one"}
+    names = [str(i) for i in range(16)]
+    data = write_samples(where.store, "tokens", {"tokens": tokens}, y, classes=names, levels=(20,), more=said)
+    fit = run(fit_job({"embedding_mse": 1.0}, STUDENT, seed=1, **TRAIN), {"data": data, "outputs": record}, where)
     assert fit.json("record.json")["notes"] == []
 
 
