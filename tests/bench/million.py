@@ -22,6 +22,7 @@ from kdbench.judge import requires
 from kdbench.judge.ask import open_metric
 from kdbench.judge.score import score
 from kdbench.nouns import Use
+from kdbench.nouns.predictions import KINDS
 from kdbench.registry import discover
 from kdbench.store import Store
 
@@ -44,7 +45,7 @@ def names(plugins) -> list[str]:
     found = []
     for one in plugins.describe("metric"):
         needs, form = requires(one), one.facts.get("form", "mean")
-        plain = bool(needs) and needs <= {"predictions", "teacher"} and one.facts.get("reads") != "values"
+        plain = bool(needs) and needs <= {"predictions", "teacher"} and one.facts.get("reads", "logits") in KINDS[0]
         if plain and form in ("mean", "set", "groups"):
             found.append(one.name)
     return found
