@@ -135,6 +135,12 @@ def test_no_path_of_one_machine_in_tracked_files():
 
 
 def test_no_large_file_is_tracked():
+    """A reference report is one page that holds all that it shows, so it may be larger."""
+    pages = {path for path in tracked() if path.name == "index.html" and path.parents[1] == ROOT / "reports"}
     report(
-        [f"{where(path)}: {path.stat().st_size >> 10} KiB, 1024 allowed" for path in tracked() if path.stat().st_size > 1 << 20]
+        [
+            f"{where(path)}: {path.stat().st_size >> 10} KiB"
+            for path in tracked()
+            if path.stat().st_size > (4 if path in pages else 1) << 20
+        ]
     )
