@@ -130,7 +130,8 @@ class Chains:
         needs |= self._taught(step, data, reads, seed)
         job = Job("fit", spec, needs, keys.code("fit", *methods, *views, *model), "", keys.runtime("fit"))
         key = self._add(job, f"{contender.name}, seed {seed}").key
-        fresh = digest([needs["data"], plain(step.model), [plugin.code for plugin in model]])
+        shaped = self.texts.tokens(self._data, reads)  # whatever it learned from, new labels or texts are of the same shape
+        fresh = digest([shaped, plain(step.model), [plugin.code for plugin in model]])
         return Made(key, "torch", before.graph if before else fresh, reads)
 
     def _taught(self, step: Fit, data: str, reads: Dialect, seed: int) -> dict[str, str]:

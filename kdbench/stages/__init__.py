@@ -39,7 +39,7 @@ STAGES: Mapping[str, Stage] = {
     "ood": Stage(2),
     "probe": Stage(1),
     "tokenizer": Stage(1, ("tokenizers",)),
-    "tokens": Stage(3, ("tokenizers",)),
+    "tokens": Stage(4, ("tokenizers",)),
     "relabel": Stage(2, ("torch", "transformers", "tokenizers")),
     "questions": Stage(2, ("lm-eval", "datasets", "sacrebleu")),
     "harness": Stage(2, ("torch", "onnxruntime", "transformers", "tokenizers", "lm-eval", "datasets", "sacrebleu")),

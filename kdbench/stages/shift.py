@@ -81,6 +81,8 @@ def _raw(name: str, value: np.ndarray, meta: Mapping[str, Any]) -> np.ndarray:
     if name == "image":
         return np.asarray(np.rint(np.clip(value, 0, 1) * 255), np.uint8)
     if name == "text":
+        if not all(isinstance(text, str) for text in value.ravel().tolist()):
+            raise Refusal("a shift gave something else than texts")
         return value
     if name == "audio":
         return sound.to_stored(value)

@@ -22,10 +22,6 @@ from kdbench.stages.tokenizing import TOKENIZER, Tokenizer, open_tokenizer
 from kdbench.stages.windows import IGNORED, packed, windowed
 from kdbench.store import Draft, Entry
 
-LAYOUTS = ("pair", "prompt")
-WORTH_A_WORD = 0.01
-"""A note is due where more than this share of the test rows is cut off."""
-
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
     """spec: length (tokens a row at most), layout ("pair" or "prompt", for answers in text), start (the token that a decoder
@@ -60,7 +56,6 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
         "tokenizer": tokenizer.fingerprint,
         "special": said,
         "layout": layout,
-        "notes": [*meta["notes"], *_lost(rows.more["truncated"][split == 2], length)],
     }
     if meta["answer"] == "text":
         more["start"] = start
@@ -166,8 +161,3 @@ def together(parts: Sequence[Rows]) -> Rows:
     x = {name: join([p.x[name] for p in parts]) for name in parts[0].x}
     more = {name: join([p.more[name] for p in parts]) for name in parts[0].more}
     return Rows(x, join([p.y for p in parts]), join([p.ids for p in parts]), groups, cluster, more)
-
-
-def _lost(truncated: np.ndarray, length: int) -> list[str]:
-    share = float(truncated.mean()) if len(truncated) else 0.0
-    return [f"{share:.1%} of the test rows are cut off at {length} tokens"] if share > WORTH_A_WORD else []
