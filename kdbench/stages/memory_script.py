@@ -5,7 +5,8 @@
 Request: {"model": {"folder", "loader"}, "inputs", "threads"}, with loader and inputs as in `timing_script`; the first call's
 inputs are asked. Resident memory is read from the kernel's own
 high-water mark (VmHWM), which knows peaks between two looks; getrusage would report the parent's. Writing 5 to
-/proc/self/clear_refs sets the mark back to what is resident now. Idle is after the import of the loader and so of its libraries.
+/proc/self/clear_refs sets the mark back to what is resident now; what the allocator keeps of freed memory is given back first, so
+that a phase is not charged for the one before it. Idle is after the import of the loader and so of its libraries.
 A loader of a device with memory of its own may have `device_peak() -> bytes`, the peak of its allocator so far.
 """
 
@@ -45,6 +46,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     run = module.load(model["folder"], request.get("threads", 1))
     load, device = status("VmHWM"), getattr(module, "device_peak", lambda: None)
     device_load = device()
+    _give_back()
     resets = resets and reset()
     for _ in range(CALLS):
         run(inputs)

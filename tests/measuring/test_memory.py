@@ -34,6 +34,19 @@ def test_a_peak_of_loading_that_is_freed_again_is_not_carried_into_inference(tmp
     assert found["peak_infer_bytes"] - found["idle_bytes"] == pytest.approx(30 * MB, abs=5 * MB)
 
 
+def test_what_loading_freed_into_a_hole_of_the_heap_is_not_carried_into_inference(tmp_path):
+    """A hole that the parent left within its heap serves the child's 200 MB, and keeps its pages when they are freed."""
+    source = ALLOCATOR.replace("    scratch =", "    held = held[:1000]\n    scratch =")
+    model = asked(tmp_path, source, load=200, infer=30)
+    hole = [bytes(100_000) for _ in range(3000)]
+    lid = [bytes(100_000) for _ in range(20)]
+    del hole
+    found = memory.measure(model)
+    assert len(lid) == 20
+    assert found["peak_load_bytes"] - found["idle_bytes"] == pytest.approx(200 * MB, abs=8 * MB)
+    assert found["peak_infer_bytes"] - found["idle_bytes"] == pytest.approx(30 * MB, abs=5 * MB)
+
+
 def test_without_a_reset_a_fresh_interpreter_reads_the_same(tmp_path, monkeypatch):
     """As in a container whose /proc/self/clear_refs cannot be written. rbx#726, bun#43304, panbench#196: there the peak that
     getrusage tells of a program is that of its parent.
