@@ -52,7 +52,7 @@ STAGES: Mapping[str, Stage] = {
     "features": Stage(2, ("torch",)),
     "parity": Stage(3, ("torch", "onnxruntime")),
     "size": Stage(3, ("torch", "onnx", "onnxruntime")),
-    "latency": Stage(3, ("torch", "onnxruntime")),
+    "latency": Stage(4, ("torch", "onnxruntime")),
     "memory": Stage(3, ("torch", "onnxruntime")),
     "energy": Stage(1, ("torch", "onnxruntime")),
     "judge": Stage(1, ("numpy", "scipy", "fairlearn")),

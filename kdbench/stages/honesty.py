@@ -9,10 +9,15 @@ import numpy as np
 from scipy.stats import binom  # type: ignore[import-untyped]
 
 SAME = 1e-3
-"""Answers in float32 may differ by this share of the row's largest score, as after an export."""
+"""Answers in float32 may differ by this share of the largest score, as after an export."""
 
 INT8 = 0.3
-"""The same between batches of an int8 graph: scales that are taken from the whole batch moved a row's scores by up to 0.23."""
+"""The same between batches of an int8 graph, whose scales are taken from the whole batch: of 400 sentences each, that moved the
+scores of a BERT of three layers by up to 0.29, and those of one of six layers by up to 0.76, two of them by more than 0.3.
+"""
+
+STRAY = 1 / 8
+"""The share of rows that may go beyond that."""
 
 FRESH = 0.10
 """A repeated input may be answered this much faster or slower than one never seen."""
@@ -27,13 +32,14 @@ def by_batch(facts: Mapping[str, Any]) -> bool:
 
 
 def tolerances(facts: Mapping[str, Any]) -> dict[str, float]:
-    """What a timed answer may differ by, relative to the row's largest score: {"answers", "batch"}. The runner's fact `tolerance`
-    is that of its precision; the rounding of low precision depends on the size of the batch.
+    """What a timed answer may differ by, relative to the row's scale (see `timing_checks.compare`): {"answers", "batch"}, and
+    {"stray"}, the share of rows that may differ by more between batches. The runner's fact `tolerance` is that of its precision;
+    the rounding of low precision depends on the size of the batch.
     """
     of_precision = max(SAME, float(facts.get("tolerance") or 0))
     if by_batch(facts):
-        return {"answers": SAME, "batch": max(INT8, of_precision)}
-    return {"answers": of_precision, "batch": of_precision}
+        return {"answers": SAME, "batch": max(INT8, of_precision), "stray": STRAY}
+    return {"answers": of_precision, "batch": of_precision, "stray": 0.0}
 
 
 def verdicts(seen: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -71,17 +77,20 @@ def fresh(times: Mapping[str, Sequence[float]]) -> dict[str, Any]:
 def _alike(seen: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
     """The verdict on one comparison of answers, over both roles."""
     parts = [(role, *part) for role, of in seen.items() for part in _parts(of, name)]
+    stray = {role: of["tolerance"].get("stray", 0.0) if name == "batch" else 0.0 for role, of in seen.items()}
     wrong = [
-        f"the {role} {words}: {found['wrong']} of {found['rows']} rows (largest difference {found['largest']:.2g} of the row's "
-        f"largest score, {allowed:g} allowed)"
+        f"the {role} {words}: {found['wrong']} of {found['rows']} rows (largest difference {found['largest']:.2g} of the largest "
+        f"score, {allowed:g} allowed)"
         for role, words, found, allowed in parts
-        if found["wrong"]
+        if found["wrong"] > stray[role] * found["rows"]
     ]
     if wrong:
         return {"passed": False, "text": "; ".join(wrong)}
     rows, allowed = sum(found["rows"] for _, _, found, _ in parts), max(allowed for *_, allowed in parts)
     largest = max(found["largest"] for _, _, found, _ in parts)
-    text = f"{rows} rows compared, largest difference {largest:.2g} of the row's largest score, {allowed:g} allowed"
+    text = f"{rows} rows compared, largest difference {largest:.2g} of the largest score, {allowed:g} allowed"
+    beyond = sum(found["wrong"] for _, _, found, _ in parts)
+    text += f" but for {beyond} rows, whose int8 scales are their batch's" if beyond else ""
     unable = sorted({of["batch"]["error"] for of in seen.values() if name == "batch" and "error" in of["batch"]})
     return {"passed": True, "text": f"{text}; takes no other number of rows: {unable[0]}" if unable else text}
 

@@ -25,8 +25,9 @@ def nothing() -> dict[str, Any]:
 
 
 def compare(seen: dict[str, Any], expected: np.ndarray, said: np.ndarray, tolerance: float) -> None:
-    """Add rows to what was seen. wrong: off by more than the tolerance, relative to the row's largest expected score, or with
-    another decision than a margin above the tolerance allows, or not finite; largest: the largest such difference.
+    """Add rows to what was seen. wrong: off by more than the tolerance, relative to the row's scale, or with another decision
+    than a margin above the tolerance allows, or not finite; largest: the largest such difference. The scale is the row's largest
+    expected score, and at least the median of these over the rows: one whose scores are all near 0 has no scale of its own.
     """
     seen["rows"] += len(expected)
     if said.size == expected.size and len(said) == len(expected):
@@ -35,7 +36,8 @@ def compare(seen: dict[str, Any], expected: np.ndarray, said: np.ndarray, tolera
         seen["wrong"] += len(expected)
     elif not np.array_equal(said, expected):
         expected, said = expected.astype(np.float64), said.astype(np.float64)
-        scale = np.maximum(np.abs(expected).max(axis=1), 1e-6)
+        scale = np.abs(expected).max(axis=1)
+        scale = np.maximum(scale, max(np.median(scale), 1e-6))
         off = np.abs(said - expected).max(axis=1) / scale
         top = np.sort(expected, axis=1)[:, -2:]
         flipped = (said.argmax(axis=1) != expected.argmax(axis=1)) & (top[:, -1] - top[:, 0] > tolerance * scale)

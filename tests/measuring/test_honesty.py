@@ -243,9 +243,11 @@ def test_comparing_equals_a_plain_loop():
         expected = rng.normal(size=(5, 4)).astype(np.float32)
         given = (expected * (1 + rng.choice([0, 1e-4, 0.02, 0.2]) * rng.normal(size=(5, 4)))).astype(np.float32)
         given[0] = [np.nan, 1, 2, 3] if rng.random() < 0.2 else given[0]
+        expected[1] *= 1e-3  # a row without a scale of its own
         wrong, largest = 0, 0.0
+        usual = sorted(max(map(abs, row)) for row in expected.astype(float))[2]
         for one, other in zip(expected.astype(float), given.astype(float), strict=True):
-            scale, off = max(map(abs, one)), max(abs(a - b) for a, b in zip(one, other, strict=True))
+            scale, off = max(usual, *map(abs, one)), max(abs(a - b) for a, b in zip(one, other, strict=True))
             first, second = sorted(one)[-1], sorted(one)[-2]
             flipped = list(one).index(first) != int(np.argmax(other)) and first - second > 0.05 * scale
             broken = any(np.isnan(other))
@@ -257,6 +259,20 @@ def test_comparing_equals_a_plain_loop():
         assert seen["largest"] == pytest.approx(largest)
     timing_checks.compare(seen, expected, given[:3], 0.05)
     assert seen["wrong"] == wrong + 5
+
+
+@pytest.mark.parametrize(("precision", "wrong", "passes"), [("int8", 1, True), ("int8", 2, False), ("float32", 1, False)])
+def test_one_row_in_eight_may_stray_where_scales_are_those_of_the_batch(precision, wrong, passes):
+    none, some = {"rows": 8, "wrong": 0, "largest": 0.0}, {"rows": 8, "wrong": wrong, "largest": 0.7}
+    of = {"answers": none, "repeatable": none, "batch": {"together": none, "reversed": none, "alone": some},
+          "tolerance": honesty.tolerances({"precision": precision})}  # fmt: skip
+    times = {"repeated": [1.0] * 8, "unseen": [1.0] * 8}
+    found = honesty.verdicts({"reference": of, "contender": {**of, "fresh": times}})
+    assert found["batch"]["passed"] is passes
+    assert "0.7 of the largest score" in found["batch"]["text"]
+    assert ("whose int8 scales are their batch's" in found["batch"]["text"]) is passes
+    answers = honesty.verdicts({"reference": {**of, "answers": some}, "contender": {**of, "fresh": times}})["answers"]
+    assert not answers["passed"], "the same batch has the same scales"
 
 
 def test_never_seen_inputs_are_never_seen():
