@@ -11,6 +11,7 @@ import numpy as np
 
 import kdbench
 from kdbench.nouns import Cell, Contender, Data, Job, Json, Load, Plan, Refusal, Suite, Task, Use, canonical, group_file
+from kdbench.predictions import settings
 from kdbench.predictions.doubts import doubts
 from kdbench.predictions.join import Answers, Joined
 from kdbench.predictions.table import Table
@@ -54,6 +55,7 @@ class Prepared:
 
 def prepare(question: Question) -> Prepared:
     """Join the files. Raises Refusal where they do not fit together; nothing is written."""
+    settings.check(question.tables)
     joined = Joined(question.tables, question.positive)
     suite = _suite(question, _groups(question, joined))
     answers, notes = tuple(joined.answers()), joined.notes()

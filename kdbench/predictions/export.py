@@ -69,6 +69,8 @@ def _parquet(held: Sequence[tuple[Cell, Entry]], data: Entry, said: Mapping[str,
     facts = {"format": "1", "kind": kind, **said}
     if meta["classes"]:
         facts["classes"] = canonical(list(meta["classes"]))
+    if "harness" in meta:
+        facts["harness"] = canonical(meta["harness"])
     if meta.get("positive") is not None:
         facts["positive"] = str(meta["classes"][meta["positive"]])
     table = pa.concat_tables(parts).unify_dictionaries().replace_schema_metadata({f"kdbench.{k}": v for k, v in facts.items()})

@@ -15,7 +15,7 @@ KIND_BY = {"logit.": "logits", "probability.": "probabilities"}
 """How the columns of one class each begin -> the kind of answer that they hold."""
 PLAIN = ("id", "label", "split", "shift", "severity", "seed", "cluster")
 GROUP = "group."
-META = ("format", "kind", "classes", "positive", "contender", "task", "target")
+META = ("format", "kind", "classes", "positive", "contender", "task", "target", "harness")
 VAGUE = frozenset(
     {"score", "scores", "output", "outputs", "out", "y_score", "y_hat", "y_pred", "pred", "preds", "prediction", "predictions"}
     | {"prob", "probs", "proba", "p", "softmax", "confidence", "logit", "probability", "decisions", "values"}

@@ -11,6 +11,7 @@ import pytest
 from made_files import good, logits, npz, parquet, text, write
 
 from kdbench import Refusal
+from kdbench.predictions.bring import Question, prepare
 from kdbench.predictions.sets import Where
 from kdbench.predictions.table import read
 from kdbench.tables import raw
@@ -245,3 +246,18 @@ def test_a_zero_character_is_refused_because_numpy_would_drop_it(tmp_path, colum
     columns = good(**{"group.sex": ["F", "M"] * 30})
     columns[column] = [columns[column][0] + "\0", *columns[column][1:]]
     assert "zero" in refused(parquet(tmp_path / "f.parquet", columns))
+
+
+def test_answers_to_lm_eval_that_was_asked_otherwise_are_refused(tmp_path):
+    asked = {"task": "blimp", "shots": 0, "prompts": "aa", "lm_eval": "0.4.12"}
+    one = read(parquet(tmp_path / "one.parquet", good(), harness=asked))
+    for name, value in (("shots", 5), ("prompts", "bb"), ("target_delimiter", "")):
+        other = read(parquet(tmp_path / "other.parquet", good(), harness={**asked, name: value}))
+        with pytest.raises(Refusal, match=f"other.parquet.*asked otherwise: {name} is .* in .*one.parquet"):
+            prepare(Question({"teacher": one, "other": other}, "x"))
+    same = read(parquet(tmp_path / "same.parquet", good(), harness=asked))
+    silent = read(parquet(tmp_path / "silent.parquet", good()))
+    prepare(Question({"teacher": one, "same": same, "silent": silent}, "x"))
+    odd = read(parquet(tmp_path / "odd.parquet", good(), harness=[1]))
+    with pytest.raises(Refusal, match="a JSON object of lm-eval's settings"):
+        prepare(Question({"teacher": one, "odd": odd}, "x"))
