@@ -30,6 +30,7 @@ from kdbench.declare import (
 )
 from kdbench.nouns import (
     ALTERNATIVE,
+    IGNORED,
     Artefact,
     Batch,
     Bundle,
@@ -84,7 +85,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ALTERNATIVE",
+    "ALTERNATIVE", "IGNORED",
     "Artefact", "Batch", "Bundle", "Cells", "Count", "Edit", "Failed", "Fraction", "NonNegative", "NotApplicable", "Outputs",
     "Positive", "Predictions", "ProperFraction", "Refusal", "Relabelled",
     "Runner", "Samples", "Shape", "TopK", "Undefined", "Whole", "Writer", "compressor", "dataset",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -56,7 +57,7 @@ class Roles:
         x = stacked(*(sheet.column(name, "text") for name in (self.text, self.pair) if name))
         notes = _empty(sheet, x, self)
         y, classes = self._labels(sheet)
-        notes += numbering(classes) if classes and not self.classes else ()
+        notes += (*(numbering(classes) if classes and not self.classes else ()), *_alike(classes))
         found = Samples(
             "text",
             {"text": x},
@@ -65,7 +66,7 @@ class Roles:
             classes,
             licence,
             source,
-            {name: plain(sheet, name) for name in self.groups},
+            {name: _levels(plain(sheet, name)) for name in self.groups},
             split,
             plain(sheet, self.cluster) if self.cluster else None,
             positive=self.positive or None,
@@ -100,3 +101,20 @@ def _empty(sheet: Sheet, x: np.ndarray, roles: Roles) -> tuple[str, ...]:
     if roles.answer == "next":
         raise Refusal(f"{sheet.path}: row {empty[0] + 1}, column {roles.text!r}: an empty document; drop the row")
     return (f"{len(empty)} of {len(x)} rows have an empty text (the first is row {empty[0] + 1})",)
+
+
+def _levels(column: np.ndarray) -> np.ndarray:
+    """A group column in which white space alone is no value."""
+    return np.where(np.char.strip(column) == "", "", column)
+
+
+def _alike(classes: Sequence[str]) -> tuple[str, ...]:
+    """A note for every two classes whose names differ only in case, spaces or the form of their characters."""
+    seen: dict[str, str] = {}
+    notes = []
+    for name in classes:
+        same = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        if same in seen:
+            notes.append(f"{seen[same][:40]!r} and {name[:40]!r} are two classes; is one a misspelling?")
+        seen.setdefault(same, name)
+    return tuple(notes)

@@ -22,8 +22,8 @@ def arc_style(
 
     path: a .jsonl file in ARC's form, {question, choices: {text: [...], label: [...]}, answerKey}, or in that of AI2's own files,
     {question: {stem, choices: [{text, label}]}, answerKey}; or a .csv or .parquet file with the columns question, A, B, C, ...
-    and answer, where an empty cell is no choice. groups: columns whose results are compared; cluster: a column whose rows belong
-    together.
+    and answer, where an empty cell is no choice. groups: columns whose results are compared, where a row without a value is of
+    the group (missing); cluster: a column whose rows belong together.
     """
     documents = [_question(row, f"{path}: row {number}") for number, row in enumerate(read(root, path), 1)]
     return task(

@@ -22,7 +22,8 @@ def lm_eval_task(
     nothing is downloaded. Its file, found by its name, is run with the code that it names, which is lm-eval's; the files of its
     folder are in the keys, those elsewhere that they include only by the version of lm-eval. limit: documents at most, 0 for
     all. answer: what it asks: a "class" (multiple choice), the "next" tokens (a likelihood) or a "text". groups:
-    fields of its documents whose results are compared; cluster: a field whose documents belong together.
+    fields of its documents whose results are compared, where a document without a value is of the group (missing); cluster: a
+    field whose documents belong together.
     """
     del limit  # counted by whoever asks
     return {"task": task, "metadata": {"kdbench": {"groups": groups or [], "cluster": cluster, "answer": answer}}}

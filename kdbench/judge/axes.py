@@ -75,6 +75,12 @@ class Axis:
     low: float | None = None
     high: float | None = None
     form: str = "mean"
+    axis: str = ""
+
+    @property
+    def compresses(self) -> bool:
+        """Whether it says how much smaller or cheaper than the teacher a contender is, 1 for as large: its counts, no clock."""
+        return self.unit == "ratio" and self.axis in ("size", "compute")
 
     @property
     def ranks(self) -> bool:
@@ -90,7 +96,8 @@ def axes(suite: Suite, plugins: Plugins) -> tuple[Axis, ...]:
         facts = about.facts
         unit, better = str(facts.get("unit", "fraction")), str(facts.get("better", "none"))
         form = str(facts.get("form", "mean"))
-        made.append(Axis(use.name, metric_id(about, use.params), better, unit, facts.get("low"), facts.get("high"), form))
+        ends = facts.get("low"), facts.get("high")
+        made.append(Axis(use.name, metric_id(about, use.params), better, unit, *ends, form, str(facts.get("axis", ""))))
     return tuple(made)
 
 

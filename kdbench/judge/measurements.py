@@ -20,6 +20,8 @@ BY_SCENARIO = frozenset({"latency", "memory"})
 """Kinds of which there is one piece for each scenario; the others stand beside each of them."""
 BESIDE = {"null": "latency", "teacher_size": "size", "teacher_cost": "cost", "teacher_energy": "energy"}
 """What the teacher's own pieces are called when they are handed to a metric about a contender, and of which kind they are."""
+TICKS = 25
+"""Ticks of the clock without which a sample says nothing. 50 are aimed at: calls may become faster after the warm-up."""
 LASTING = ("cpu", "isa", "cores", "memory_gib", "os", "arch")
 """What a machine says of itself that does not change from one minute to the next."""
 
@@ -77,6 +79,8 @@ def _read(metric: Metric, offered: Mapping[str, Any], held: Mapping[str, Entry],
     broken = _broken(offered.get("latency", {})) or (f"the teacher beside it: {null}" if null else "")
     if broken:
         return nothing("failed", broken, evidence=key)
+    if short := _short(offered.get("latency", {})):
+        return nothing("undefined", short, evidence=key)
     try:
         found = metric(offered)
         doubt, note = _moved(offered) or metric.say("doubt", offered), metric.say("note", offered)
@@ -100,6 +104,17 @@ def _broken(latency: Mapping[str, Any]) -> str:
     """What the honesty checks of a timing found: a model that answers otherwise when it is timed has no times."""
     checks = latency.get("checks") or {}
     return "; ".join(str(check["text"]) for check in checks.values() if not check["passed"])
+
+
+def _short(latency: Mapping[str, Any]) -> str:
+    """Why a timing is that of no work: what was timed at once took fewer ticks of the clock than can be told apart."""
+    tick, inner = float(latency.get("timer_resolution") or 0), int(latency.get("inner") or 1)
+    for role in ("reference", "contender"):
+        best = latency.get(f"best_{role}")
+        taken = np.inf if best is None else inner * float(np.median(best))
+        if taken < TICKS * tick:
+            return f"no work to time: {inner} calls of the {role} take {taken:.2g} s, and the clock steps by {tick:.2g} s"
+    return ""
 
 
 def _moved(offered: Mapping[str, Any]) -> str:

@@ -64,7 +64,7 @@ def _table(
     target = str(of[0]["target"])
     replicates = held(task.name, primary.id)
     known = _lines(replicates, target)
-    out = {row["contender"]: why for row in of if (why := apart.get((task.name, row["contender"]), ""))}
+    out = {row["contender"]: why for row in of if (why := apart.get((task.name, row["contender"]), "") or _large(primary, row))}
     whole = _whole(here, primary)
     in_table = [known[row["contender"]] for row in of if row["contender"] in known and row["contender"] in whole]
     seeds = () if replicates is None else tuple(int(s) for s in replicates["seeds"])
@@ -86,6 +86,12 @@ def _table(
     found.standings.extend(lined)
     found.pairs.extend({"task": task.name, "target": target, "metric": primary.id, **pair} for pair in compared)
     found.pareto.extend(sorted(points, key=lambda row: order[row["contender"]]))
+
+
+def _large(primary: axis.Axis, row: Row) -> str:
+    """Why a contender has no rank among those that are compressed: it is as large as the teacher."""
+    large = primary.compresses and row["contender"] != "teacher" and row["value"] >= 1
+    return "not ranked: no smaller than the teacher" if large else ""
 
 
 def _lines(replicates: Mapping[str, np.ndarray] | None, target: str) -> dict[str, Line]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,9 +15,9 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from kdbench.judge.answers import answers
 from kdbench.judge.ask import Metric
 from kdbench.judge.curves import curves
-from kdbench.judge.derived import baseline, derived
+from kdbench.judge.derived import baseline, baseline_of_tokens, derived
 from kdbench.judge.discovery import discoveries, seats_of
-from kdbench.judge.evidence import Examples, examples, pieces
+from kdbench.judge.evidence import Examples, Piece, examples, pieces
 from kdbench.judge.gaps import HARMS, group_summaries, harms, lifts
 from kdbench.judge.labelled import about_labels, answerable
 from kdbench.judge.measurements import measurements
@@ -65,7 +65,7 @@ def score(metric: Metric, spec: Mapping[str, Any], entries: Mapping[str, Entry])
         cuts = cuts_of(about, int(spec["min_group"]))
         resampler = _resampler(about, int(spec["resamples"]), seed_of(task))
         readings.update(answers(metric, held, entries, about, cuts, resampler))
-        setup = {**spec["setup"], "baseline": lambda: _guess(metric, about, meta)}
+        setup = {**spec["setup"], "baseline": lambda: _guess(metric, about, meta, _tokens(held, entries))}
         found = [(of, readings), *derived(metric, readings, of, setup)]
         if metric.id == "accuracy":
             lost = list(discoveries(entries["data"], about, seats_of(readings, len(about.ids)), task, int(spec["min_group"])))
@@ -75,16 +75,27 @@ def score(metric: Metric, spec: Mapping[str, Any], entries: Mapping[str, Entry])
     return Scored(table, curves(metric, task, readings), replicates(readings, headline), lost)
 
 
-def _guess(metric: Metric, about: Examples, meta: Mapping[str, Any]) -> float | None:
+def _guess(metric: Metric, about: Examples, meta: Mapping[str, Any], tokens: Iterator[np.ndarray]) -> float | None:
     """What a model scores that has learned nothing. The choices of questions have no order, and there may be more of them in one
-    than in another: a guess takes any of a question's own, where the metric says what that is worth.
+    than in another: a guess takes any of a question's own, where the metric says what that is worth. tokens: those that came, as
+    the teacher reads them, where they are known.
     """
+    if metric.facts.get("reads") == "tokens":
+        return baseline_of_tokens(metric, next(tokens, np.zeros(0)))
     if meta["kind"] != "questions":
         return baseline(metric, about.label, about.classes, about.positive)
     if "guess" in metric.companions and meta.get("chance") is not None:
         return metric.guess(float(meta["chance"]))
     label = np.arange(len(about.label)) % max(1, len(about.classes))
     return baseline(metric, label, about.classes, about.positive)
+
+
+def _tokens(held: Sequence[Piece], entries: Mapping[str, Entry]) -> Iterator[np.ndarray]:
+    """The tokens (m,) that were asked of the teacher on the clean test split, by its own tokenizer."""
+    for piece in held:
+        clean = (piece.evidence, piece.split, piece.shift) == ("predictions", "test", "")
+        if clean and piece.contender == "teacher" and "tokens.npz" in entries[piece.role].names():
+            yield np.asarray(entries[piece.role].arrays("tokens.npz")["token"])
 
 
 @lru_cache(maxsize=4)

@@ -21,7 +21,9 @@ Declared = Mapping[str, Mapping[str, Any]]
 
 
 def agreed(models: Mapping[str, Declared]) -> dict[str, dict[str, Any]]:
-    """What all models take, by input. models: by name, of equal input names. Raises Refusal where two sizes or types differ."""
+    """What all models take, by input; of codes, those that all of them know. models: by name, of equal input names. Raises
+    Refusal where two sizes or types differ.
+    """
     (first, own), *others = models.items()
     found = {name: dict(about) for name, about in own.items()}
     for other, takes in others:
@@ -34,7 +36,10 @@ def agreed(models: Mapping[str, Declared]) -> dict[str, dict[str, Any]]:
             if None in both:
                 raise Refusal(f"{sides}, {other} takes {sized(more['dims'])}: they cannot be given the same rows")
             about["dims"] = both
-            about["levels"] = about.get("levels") or more.get("levels") or []
+            levels = [held for held in (about.get("levels"), more.get("levels")) if held]
+            if len({len(held) for held in levels}) > 1:
+                raise Refusal(f"{sides}, {other} as many, but of other columns of codes: they cannot be given the same rows")
+            about["levels"] = [min(each) for each in zip(*levels, strict=True)]
     return found
 
 

@@ -107,6 +107,9 @@ def origin(findings: Findings) -> Iterator[str]:
     shapes = rows["sizes"][min(rows["sizes"], key=int)]
     said = ", ".join(f"{clean(name, 40)} {' x '.join(map(str, size))}" for name, size in shapes.items())
     yield clean(f"rows: {rows['source']}; {said}", 300)
+    if rows["unlike"]:
+        named = ", ".join(clean(name, 40) for name in rows["unlike"])
+        yield f"{named}: only codes that both models know, so no texts that both read in their own tokens (a suite times those)"
     if rows["spare"]:
         yield clean(f"not used of the file: {', '.join(rows['spare'])}", 200)
     for model in findings.about["models"].values():

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from kdbench import Batch, Outputs, Refusal
+from kdbench import IGNORED, Batch, Outputs, Refusal
 
 Rule: TypeAlias = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 """(log p_s (k, V), further tensors of k rows) -> the divergence of each row (k,), and its gradient (k, V) with respect to the
@@ -26,7 +26,7 @@ def mean(student: Outputs, batch: Batch, rule: Rule, *beside: torch.Tensor, temp
     z = student.logits
     if any(one.shape[:-1] != z.shape[:-1] for one in beside):
         raise Refusal(f"student and teacher differ in their positions: {tuple(z.shape[:-1])} and {tuple(beside[0].shape[:-1])}")
-    rows = (batch.y != -100).flatten().nonzero().squeeze(1) if z.ndim == 3 else torch.arange(len(z))
+    rows = (batch.y != IGNORED).flatten().nonzero().squeeze(1) if z.ndim == 3 else torch.arange(len(z))
     flat = [one.reshape(-1, one.shape[-1]) for one in (z, *beside)]
     value: torch.Tensor = _Mean.apply(flat[0], flat[1:], rows, rule, temperature)  # type: ignore[no-untyped-call]
     return temperature**2 * value

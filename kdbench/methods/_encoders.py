@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch.nn import functional
 
-from kdbench import Batch, Outputs, Refusal
+from kdbench import IGNORED, Batch, Outputs, Refusal
 
 NOWHERE = -1e9
 """The score of a key that is padding."""
@@ -46,7 +46,7 @@ def mean_over_tokens(values: torch.Tensor, batch: Batch) -> torch.Tensor:
     for each position, over all positions that have one. Padding never counts.
     """
     if batch.y.shape == values.shape and not batch.y.is_floating_point():
-        return values[batch.y != -100].mean()
+        return values[batch.y != IGNORED].mean()
     mask = batch.mask
     if mask is None:
         return values.mean()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from kdbench import Batch, Outputs, method
+from kdbench import IGNORED, Batch, Outputs, method
 
 
 @method(recipe={"ce": 1.0})
@@ -18,5 +18,5 @@ def ce(student: Outputs, batch: Batch) -> torch.Tensor:
     """
     z, y = student.logits, batch.y
     if z.ndim == 3:
-        return functional.cross_entropy(z.flatten(0, 1), y.flatten(), ignore_index=-100)
+        return functional.cross_entropy(z.flatten(0, 1), y.flatten(), ignore_index=IGNORED)
     return functional.cross_entropy(z, y)

@@ -18,7 +18,7 @@ def contrastive(student: Outputs, batch: Batch, *, temperature: Positive = 0.05)
     label (-1) and texts without another one of their label are no anchors, but stand in every denominator; the mean is over the
     anchors, and a batch without one gives 0; one without any label is refused. Where each label stands twice in a batch this is
     InfoNCE with in-batch negatives (van den Oord et al. 2018; NT-Xent). T = 0.05 as in SimCSE and in
-    sentence-transformers (scale 20); the paper has 0.1 for images.
+    sentence-transformers (scale 20); the paper has 0.1 for images, and multiplies its loss by T, which is not done here.
     """
     e, y = student.logits, batch.y
     if e.ndim != 2 or y.ndim != 1:

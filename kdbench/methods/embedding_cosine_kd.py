@@ -15,7 +15,7 @@ from ._vectors import mapped
 
 @method(
     recipe={"embedding_cosine_kd": 1.0},
-    paper="Sanh et al. 2019, DistilBERT, section 3 (L_cos, there on hidden states)",
+    paper="Sanh et al. 2019, DistilBERT, section 2 (L_cos, there on hidden states)",
 )
 def embedding_cosine_kd(student: Outputs, teacher: Outputs, state: nn.Module) -> torch.Tensor:
     """L = mean over i of 1 - cos(W e_s,i, e_t,i), with e the vector of a text.

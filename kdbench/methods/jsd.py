@@ -13,7 +13,7 @@ from . import _divergence
 
 @method(
     recipe={"jsd": 1.0},
-    paper="Agarwal et al. 2024, On-Policy Distillation of Language Models (GKD), equation 2",
+    paper="Agarwal et al. 2024, On-Policy Distillation of Language Models (GKD), equation 1",
 )
 def jsd(
     student: Outputs,
@@ -30,8 +30,9 @@ def jsd(
     beta 0.5 is the symmetric Jensen-Shannon divergence. The formula itself tends to 0 at both ends (as b KL(p_t || p_s) and (1 -
     b) KL(p_s || p_t)), so between 0 and 0.01 the loss jumps. scale: "none" leaves that as published; "continuous" divides
     the inside by b (1 - b), which meets both end points, and is 4 times as large at 0.5. Mean over all positions of the batch
-    whose label is not -100, or over examples; T^2 is inside, as in `kd` (TRL has none; its temperature is 0.9, here 1). GKD is
-    this term beside the view `on_policy`.
+    whose label is not -100, as in TRL (the paper's equation 2 averages over the tokens of each text first, so that a short text
+    counts as much as a long one), or over examples; T^2 is inside, as in `kd` (TRL has none: it draws at a temperature of 0.9 and
+    compares at 1). GKD is this term beside the view `on_policy`.
     """
     if beta in (0.0, 1.0):
         rule = _divergence.reverse_kl if beta else _divergence.forward_kl

@@ -11,13 +11,13 @@ from kdbench import Batch, Outputs, Refusal, Whole, method
 from ._encoders import divergence, projections, scores
 
 MOST = 48
-"""The relation heads that the paper gives a teacher of base size."""
+"""The relation heads that the paper gives a teacher of base size; 64 for a large one."""
 
 
 @method(
     recipe={"minilmv2": {"weight": 1.0, "stop": 0.5}, "ce": {"weight": 1.0, "start": 0.5}},
     inner=True,
-    paper="Wang et al. 2021, MiniLMv2: Multi-Head Self-Attention Relation Distillation, section 3",
+    paper="Wang et al. 2021, MiniLMv2: Multi-Head Self-Attention Relation Distillation",
 )
 def minilmv2(
     student: Outputs, teacher: Outputs, batch: Batch, *, relation_heads: Whole = 0, teacher_layer: Whole = 0
@@ -27,7 +27,7 @@ def minilmv2(
 
     Conventions. KL from the teacher to the student; mean over the relation heads and tokens of an example, then over examples;
     all three weights 1. Padding is neither a query nor a key. The student's last layer learns from teacher_layer (1 is the
-    first, 0 the last; the paper takes the 21st of BERT-large's 24). relation_heads must divide both widths; 0 is the largest
+    first, 0 the last; the paper chooses it, and not always the last). relation_heads must divide both widths; 0 is the largest
     such number up to 48, the paper's for a teacher of base size. Any width and any number of heads. The recipe is the paper's
     order, distil, then fine-tune on labels; each gets half of training here.
     """

@@ -11,7 +11,7 @@ from . import _divergence
 
 @method(
     recipe={"reverse_kl": 1.0},
-    paper="Gu et al. 2024, MiniLLM: Knowledge Distillation of Large Language Models, equation 1",
+    paper="Gu et al. 2024, MiniLLM: Knowledge Distillation of Large Language Models (reverse KL)",
 )
 def reverse_kl(student: Outputs, teacher: Outputs, batch: Batch, *, temperature: Positive = 1.0) -> torch.Tensor:
     """L = T^2 mean_i sum_c p_s,ic (log p_s,ic - log p_t,ic), with p = softmax(z / T).

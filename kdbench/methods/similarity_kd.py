@@ -12,7 +12,7 @@ from ._vectors import cosines, others
 @method(
     recipe={"similarity_kd": 1.0},
     across=True,
-    paper="Tung & Mori 2019, Similarity-Preserving Knowledge Distillation, equation 4 (here of cosines)",
+    paper="Tung & Mori 2019, Similarity-Preserving Knowledge Distillation (here of cosines)",
 )
 def similarity_kd(student: Outputs, teacher: Outputs) -> torch.Tensor:
     """L = mean over i != j of (cos(e_s,i, e_s,j) - cos(e_t,i, e_t,j))^2, all pairs of a batch.

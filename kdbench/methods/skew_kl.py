@@ -13,7 +13,7 @@ from . import _divergence
 
 @method(
     recipe={"skew_kl": 1.0},
-    paper="Ko et al. 2024, DistiLLM: Towards Streamlined Distillation for Large Language Models, section 3.1",
+    paper="Ko et al. 2024, DistiLLM: Towards Streamlined Distillation for Large Language Models (skew KL)",
 )
 def skew_kl(
     student: Outputs,

@@ -31,8 +31,8 @@ def tinybert(
     paper's uniform map. MSE: mean over the dimensions, or over pairs of tokens, of an example, then over examples; padding never
     counts (the authors' code sets scores at padding to 0 and divides by them, too). W_e and W_h have no bias, are trained with
     the student and dropped. Equally many heads, as in the paper. The recipe is its two stages: this alone, then the teacher's
-    soft labels at T = 1, without the true ones; the paper gives the second 3 of 23 epochs with a learning rate of its own, under
-    one falling schedule it gets half.
+    soft labels at T = 1, without the true ones; the paper gives the second 3 of 23 epochs (of 13 on the largest tasks) with a
+    learning rate of its own, under one falling schedule it gets half.
     """
     e = mean_over_tokens((state["embedding"](_first(student)) - _first(teacher)).square().mean(-1), batch)
     h_s, h_t = hidden("tinybert", student.taps, "student"), hidden("tinybert", teacher.taps, "teacher")

@@ -19,7 +19,7 @@ _ESTIMATORS = {
 
 @method(
     recipe={"ce": 0.5, "top_k_kd": 0.5},
-    paper="Anshumann et al. 2025, Sparse Logit Sampling, section 3 (what is wrong with the top k)",
+    paper="Anshumann et al. 2025, Sparse Logit Sampling: Accelerating Knowledge Distillation in LLMs (why the top k is biased)",
 )
 def top_k_kd(
     student: Outputs,

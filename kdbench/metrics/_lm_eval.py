@@ -123,6 +123,13 @@ def guessed(predictions: Predictions, metric: str, found: float) -> str:
     return f"at chance ({level:.2f}): the interval covers it" if abs(level - middle) <= half else ""
 
 
+def unknown(predictions: Predictions) -> str:
+    """How many scored tokens the tokenizer does not know: lm-eval counts their bytes, and they cost next to nothing."""
+    found = int(np.sum(predictions.columns.get("unknown", 0)))
+    why = "their bytes cost next to nothing, and the number flatters"
+    return f"{found} tokens are unknown to this tokenizer: {why}" if found else ""
+
+
 def _whole(values: np.ndarray) -> None:
     if len(values) != int(values[0, 2]):
         raise Undefined("the task's own function has been asked about all documents only")

@@ -7,7 +7,7 @@ from typing import Any
 
 from kdbench import metric
 
-from ._size_counts import over_teacher
+from ._size_counts import no_smaller, over_teacher
 
 
 @metric(
@@ -25,3 +25,8 @@ from ._size_counts import over_teacher
 def bytes_ratio(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None = None) -> float:
     """The count of the contender over the teacher's, both on this target."""
     return over_teacher(size, teacher_size, "bytes")
+
+
+def note(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None = None) -> str:
+    """That it is no compression: the teacher itself, or larger than it."""
+    return no_smaller(size, teacher_size, "bytes")

@@ -9,6 +9,8 @@ import numpy as np
 
 from kdbench import metric
 
+from ._own_tokens import own_tokens
+
 
 @metric(
     form="measured",
@@ -40,3 +42,8 @@ def doubt(null: Mapping[str, Any] | None = None) -> str:
         return "no null pair was measured: the noise floor is unknown"
     floor = float(finish(cpu_time_ratio(null)))
     return "" if abs(floor - 1) <= 0.02 else f"the teacher against itself reads {floor:.3f}: more than 2 % off"
+
+
+def note(latency: Mapping[str, Any]) -> str:
+    """How many tokens each model reads, where their tokenizers differ."""
+    return own_tokens(latency)

@@ -23,7 +23,8 @@ BLOCK = 4_000_000
     source="Li et al. 2016 (distinct-1, distinct-2)",
     reads="texts",
     convention="over the whole set, not the mean over texts: it falls as the set grows, so compare sets of one size only; words "
-    "in lower case, split at white space; no n-gram spans two texts. More is not better by itself: random words are diverse. A "
+    "in lower case, split at white space; no n-gram spans two texts; over the n-grams: the paper divides by the words, "
+    "whatever n is, so its number is lower for n > 1. More is not better by itself: random words are diverse. A "
     "resampled set holds texts twice and is less diverse; the interval is moved by that",
     undefined="no text has n words",
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from kdbench import metric
 
-from ._size_counts import left_out, over_teacher
+from ._size_counts import left_out, no_smaller, over_teacher
 
 
 @metric(
@@ -29,8 +29,12 @@ def flops_ratio(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None 
 
 
 def note(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None = None) -> str:
-    """Which of the two counts are lower bounds: the ratio is then one too, or an upper bound, or neither."""
+    """Which of the two counts are lower bounds: the ratio is then one too, or an upper bound, or neither. Without any, that it is
+    no compression: the teacher itself, or larger than it.
+    """
     mine, reference = left_out(size), left_out(teacher_size or {})
     if mine and reference:
         return "both counts are lower bounds, so that this is no bound"
-    return f"at least ({mine})" if mine else f"at most (the teacher's count is a lower bound: {reference})" if reference else ""
+    if mine or reference:
+        return f"at least ({mine})" if mine else f"at most (the teacher's count is a lower bound: {reference})"
+    return no_smaller(size, teacher_size, "flops")

@@ -9,6 +9,8 @@ import numpy as np
 
 from kdbench import metric
 
+from ._own_tokens import own_tokens
+
 
 @metric(
     form="measured",
@@ -36,9 +38,10 @@ def finish(blocks: np.ndarray) -> np.ndarray:
 
 
 def note(latency: Mapping[str, Any]) -> str:
-    """The load that it was taken under."""
+    """The load that it was taken under, and how many tokens each model reads, where their tokenizers differ."""
     before, after = latency.get("load_before"), latency.get("load_after")
-    return "" if before is None or after is None else f"load average {_load(before)} before, {_load(after)} after"
+    load = "" if before is None or after is None else f"load average {_load(before)} before, {_load(after)} after"
+    return "; ".join(filter(None, (load, own_tokens(latency))))
 
 
 def _load(value: Any) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from kdbench import NotApplicable, Predictions, Undefined, metric
 
 from . import _lm_eval
-from ._lm_eval import draws, guessed, stored, value
+from ._lm_eval import draws, guessed, stored, unknown, value
 
 BETTER = "higher"
 
@@ -42,9 +42,9 @@ def influence(predictions: Predictions, *, metric: str = "acc", filter: str = ""
 
 
 def note(predictions: Predictions, *, metric: str = "acc", filter: str = "") -> str:
-    """Whether an accuracy cannot be told from guessing; "" where there is no number."""
+    """Whether an accuracy cannot be told from guessing, and how many tokens were unknown; "" where there is no number."""
     try:
         found = value(stored(predictions, metric, filter, BETTER))
     except (NotApplicable, Undefined):
         return ""
-    return guessed(predictions, metric, found)
+    return "; ".join(said for said in (guessed(predictions, metric, found), unknown(predictions)) if said)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from kdbench import Predictions, metric
+from kdbench import NotApplicable, Predictions, metric
 
 from . import _lm_eval
-from ._lm_eval import draws, stored, value
+from ._lm_eval import draws, stored, unknown, value
 
 BETTER = "lower"
 
@@ -39,3 +39,12 @@ def lm_eval_lower(
 def influence(predictions: Predictions, *, metric: str = "perplexity", filter: str = "") -> np.ndarray | None:
     """How much each document moves the number, (n,); None where that is not simple."""
     return _lm_eval.influence(stored(predictions, metric, filter, BETTER))
+
+
+def note(predictions: Predictions, *, metric: str = "perplexity", filter: str = "") -> str:
+    """How many scored tokens were unknown to the tokenizer; "" for none, and where there is no number."""
+    try:
+        stored(predictions, metric, filter, BETTER)
+    except NotApplicable:
+        return ""
+    return unknown(predictions)

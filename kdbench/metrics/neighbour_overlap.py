@@ -16,7 +16,7 @@ from ._cosines import blocks, few_enough, unit
     axis="fidelity",
     title="Neighbours shared with the teacher",
     equation="mean over i of |N_S(i) and N_T(i)| / k, N(i) the k nearest of i among all other rows",
-    source="Klabunde et al. 2023, Similarity of Neural Network Models, section 3.5 (k-NN; there as Jaccard of the two sets)",
+    source="Klabunde et al. 2023, Similarity of Neural Network Models (k-NN; there as Jaccard of the two sets)",
     reads="vectors",
     convention="share of k, not Jaccard (which is s / (2 - s) of one row); nearest by cosine, of pairs the first texts among "
     "each other; of tied rows (to 12 decimals) the earlier ones on both sides; by chance k / (n - 1), so compare it"

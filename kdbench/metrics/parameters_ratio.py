@@ -7,7 +7,7 @@ from typing import Any
 
 from kdbench import metric
 
-from ._size_counts import over_teacher
+from ._size_counts import no_smaller, over_teacher
 
 
 @metric(
@@ -26,3 +26,8 @@ from ._size_counts import over_teacher
 def parameters_ratio(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None = None) -> float:
     """The count of the contender over the teacher's, both on this target."""
     return over_teacher(size, teacher_size, "parameters")
+
+
+def note(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None = None) -> str:
+    """That it is no compression: the teacher itself, or larger than it."""
+    return no_smaller(size, teacher_size, "parameters")

@@ -18,7 +18,7 @@ from ._said import columns, ratio
     convention="over all tokens that are asked for, not a mean over texts; of several likeliest tokens the first counts; per "
     "token of the tokenizer, so not comparable between tokenizers",
     equation="sum_i sum_t 1[argmax p = token_it] / sum_i tokens_i",
-    source="top-1 accuracy of a language model, as in Kaplan et al. 2020",
+    source="top-1 accuracy, of tokens",
     reads="tokens",
     undefined="no tokens",
 )

@@ -21,7 +21,7 @@ from ._said import columns
     "right-closed ((m-1)/15, m/15], weighted by their tokens; mean confidence of a bin, not its centre. The plug-in "
     "value",
     equation="sum_m |tokens right in bin m - confidence summed in bin m| / tokens",
-    source="Guo et al. 2017, eq. 3, on tokens as in Desai and Durrett 2020; lm-eval has no such number",
+    source="Guo et al. 2017, on tokens after the true ones as in Kumar and Sarawagi 2019; lm-eval has no such number",
     reads="tokens",
     undefined="no tokens",
 )

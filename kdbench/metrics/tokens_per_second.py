@@ -18,7 +18,7 @@ from kdbench import NotApplicable, metric
     axis="latency",
     title="Tokens a second",
     equation="rows x tokens of a call / latency, the median_b min_q of the time of call q of block b",
-    source="prefill and decode throughput as in MLPerf Inference's LLM benchmarks (Reddi et al. 2020)",
+    source="tokens a second, as the language models of MLPerf Inference are measured; here of one caller",
     convention="of a call that reads rows (prefill): every token of it, what fills it up too; in a scenario decode=n: one token "
     "a row, written after n tokens that are remembered; one caller that waits for each answer; not comparable between runs",
     reads="decisions",

@@ -64,8 +64,8 @@ def bilstm(  # noqa: PLR0913 - the sizes of its parts
 ) -> nn.Module:
     """Embeddings, bidirectional LSTMs, the last state of each direction side by side, a hidden layer with ReLU, a classifier.
 
-    Tokens int64 (b, length); gives logits (b, classes). The sizes are those of Tang et al. (hidden: of each direction;
-    classifier: its hidden layer), who start from word vectors trained before; dropout is ours. Padding changes nothing.
+    Tokens int64 (b, length); gives logits (b, classes). The kind of network is that of Tang et al., who start from word
+    vectors trained before (hidden: of each direction; classifier: its hidden layer); dropout is ours. Padding changes nothing.
     vocabulary: as the data have. Taps: the embeddings, each layer (b, length, 2 hidden), and the last states.
     """
     words = Words("bilstm", shape, vocabulary, embedding)

@@ -20,7 +20,7 @@ class _Map(nn.Module):
 @model(
     kinds=("audio",),
     taps=("blocks.*", "hidden"),
-    paper="Sainath & Parada 2015, Convolutional Neural Networks for Small-footprint Keyword Spotting, table 1 (cnn-trad-fpool3)",
+    paper="Sainath & Parada 2015, Convolutional Neural Networks for Small-footprint Keyword Spotting (cnn-trad-fpool3)",
 )
 def keyword_cnn(  # noqa: PLR0913 - the numbers that say which network it is
     shape: Shape, *, width: Count = 64, stride: Count = 4, bottleneck: Count = 32, hidden: Count = 128, time: Count = 20,
@@ -29,8 +29,8 @@ def keyword_cnn(  # noqa: PLR0913 - the numbers that say which network it is
     """Two convolutions over time and frequency, a linear bottleneck, a hidden layer, a classifier.
 
     Input log-mels (b, mels, frames) of any size that the kernels fit in; gives logits (b, classes). width: channels of both
-    convolutions; stride: of the first, in time (1 in the paper's cnn-trad-fpool3, 4 in its cnn-tstride4); time, frequency: the
-    first kernel in frames and bands, the second has half of each.
+    convolutions; stride: of the first, in time (1 in the paper's cnn-trad-fpool3; 4 in its cnn-tstride4, which also has other
+    kernels and widths); time, frequency: the first kernel in frames and bands, the second has half of each.
 
     Conventions. Maps are (b, channels, frames, mels), no padding. After the first convolution the maximum of 3 bands is taken.
     Unlike the paper, each convolution has a batch norm (and no bias), since nets of this size train in a few epochs with it.

@@ -27,7 +27,7 @@ def _separable(width: int) -> nn.Sequential:
 @model(
     kinds=("audio",),
     taps=("stem", "blocks.*", "pooled"),
-    paper="Zhang et al. 2017, Hello Edge: Keyword Spotting on Microcontrollers, arXiv:1711.07128, table 9 (DS-CNN)",
+    paper="Zhang et al. 2017, Hello Edge: Keyword Spotting on Microcontrollers, arXiv:1711.07128 (DS-CNN)",
 )
 def keyword_dscnn(
     shape: Shape, *, width: Count = 64, blocks: Count = 4, time_stride: Count = 2, frequency_stride: Count = 2

@@ -39,16 +39,16 @@ class _Mean(nn.Module):
 @model(
     kinds=("audio",),
     taps=("layers.*", "pooled"),
-    paper="Zhang et al. 2017, Hello Edge, arXiv:1711.07128, section 3.4 (GRU)",
+    paper="Zhang et al. 2017, Hello Edge, arXiv:1711.07128 (GRU)",
 )
 def keyword_gru(shape: Shape, *, hidden: Count = 64, layers: Count = 1) -> nn.Module:
     """GRU layers that read the frames in order, the mean of what they said, a linear classifier.
 
     Input log-mels (b, mels, frames) of any length; gives logits (b, classes).
 
-    Conventions. The gates are torch's (the reset gate multiplies W h + b, as in cuDNN). One direction. Unlike the paper, which
-    keeps the last state, the mean over frames is taken: clips end before their rows do, and the last state has read only zeros
-    for a while. Taps: each layer's states (b, frames, hidden), and the pooled vector.
+    Conventions. The gates are torch's (the reset gate multiplies W h + b, as in cuDNN). One direction. Unlike the authors' code,
+    which keeps the last state, the mean over frames is taken: clips end before their rows do, and the last state has read only
+    zeros for a while. Taps: each layer's states (b, frames, hidden), and the pooled vector.
     """
     mels, _ = shape.inputs["audio"]
     stack = nn.Sequential(*(_Layer(mels if i == 0 else hidden, hidden) for i in range(layers)))

@@ -56,7 +56,7 @@ class _Network(nn.Module):
     kinds=("audio",),
     taps=("blocks.*",),
     inner={"query": "blocks.*.attention.query", "key": "blocks.*.attention.key", "value": "blocks.*.attention.value"},
-    paper="Berg et al. 2021, Keyword Transformer, arXiv:2104.00769, table 1 (KWT)",
+    paper="Berg et al. 2021, Keyword Transformer, arXiv:2104.00769 (KWT)",
 )
 def keyword_transformer(  # noqa: PLR0913 - the numbers that say which network it is
     shape: Shape, *, width: Count = 64, layers: Count = 4, heads: Count = 1, inner: Count = 256, together: Count = 1,

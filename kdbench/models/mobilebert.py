@@ -19,7 +19,7 @@ from ._text_classifier import text_classifier, vocabulary_of
         "key": "network.mobilebert.encoder.layer.*.attention.self.key",
         "value": "network.mobilebert.encoder.layer.*.attention.self.value",
     },
-    paper="Sun et al. 2020 (MobileBERT), tables 1 and 4",
+    paper="Sun et al. 2020 (MobileBERT)",
 )
 def mobilebert(  # noqa: PLR0913 - the numbers that say which MobileBERT it is
     shape: Shape,

@@ -14,9 +14,11 @@ from torch import nn
 from kdbench import Refusal, Shape, model
 
 from ._causal import Causal
+from ._listener import heard, listening
 from ._pretrained import Classifier, Encoder, ImageClassifier, Translator, located
 
 AUTO: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("audio", "text"): ("AutoModelForSpeechSeq2Seq", "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES"),
     ("image", "class"): ("AutoModelForImageClassification", "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES"),
     ("tokens", "class"): ("AutoModelForSequenceClassification", "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES"),
     ("tokens", "next"): ("AutoModelForCausalLM", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"),
@@ -37,7 +39,7 @@ READ = ("num_labels", "rope_theta", "rope_scaling", "decoder_start_token_id")
 
 
 @model(
-    kinds=("tokens", "image"),
+    kinds=("tokens", "image", "audio"),
     answers=("class", "next", "text", "vector"),
     taps=("*",),
     paper="https://huggingface.co/docs/transformers, AutoModel*.from_config",
@@ -51,6 +53,7 @@ def pretrained(  # noqa: PLR0913 - what a folder says beside its configuration
     normalize: bool = False,
     scale: list[float] | None = None,
     offset: list[float] | None = None,
+    silence: list[float] | None = None,
 ) -> nn.Module:
     """A network of `transformers` from the content of its config.json, with fresh float32 weights that start as the library does;
     nothing is downloaded, and no code beside the library's runs.
@@ -61,8 +64,8 @@ def pretrained(  # noqa: PLR0913 - what a folder says beside its configuration
     "prefix" a language model), or an encoder of vectors ("vector"): the mean of its last layer over tokens that are no padding,
     their maximum, or the first token, and then of length 1 with `normalize`. attention: the fused kernel of torch where the
     architecture has one, or "eager", plain matrix products. scale, offset: what each channel
-    of an image is multiplied by, and what is added then, for weights that learned on images standardised otherwise. Taps: what
-    enters the first layer, and each layer.
+    of an image is multiplied by, and what is added then, for weights that learned on images standardised otherwise. silence: what
+    fills up rows of sound, the least, and how far below the loudest at most. Taps: what enters the first layer, and each layer.
 
     Raises Refusal for code of its own (auto_map), an unknown type or option (the library would ignore it), rows longer than
     its positions, another vocabulary, and a "language model" that sees the tokens it is to predict.
@@ -80,10 +83,10 @@ def pretrained(  # noqa: PLR0913 - what a folder says beside its configuration
         raise Refusal(f"pretrained: {held['model_type']!r} cannot be built: {_first(error)}") from error
     if shape.kind == "image":
         module: nn.Module = ImageClassifier(network, *_channels(shape, scale, offset))
+    elif shape.kind == "audio":
+        module = listening(network, shape, silence or ())
     else:
         module = _surrounded(network, shape, pooling, normalize)
-    if isinstance(module, Causal):
-        _blind(module, shape)
     return located(module)  # type: ignore[no-any-return]
 
 
@@ -92,7 +95,10 @@ def _surrounded(network: nn.Module, shape: Shape, pooling: str, normalize: bool)
         return Encoder(network, shape.padding, pooling, normalize, shape.separator)
     if shape.answer == "class":
         return Classifier(network, shape.padding, shape.separator)
-    return Translator(network, shape.padding) if "prefix" in shape.inputs else Causal(network)
+    if "prefix" in shape.inputs:
+        return Translator(network, shape.padding)
+    _blind(module := Causal(network), shape)
+    return module
 
 
 def _channels(shape: Shape, scale: list[float] | None, offset: list[float] | None) -> tuple[list[float], list[float]]:
@@ -114,15 +120,15 @@ def _door(shape: Shape, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     answer = shape.answer
     if (shape.kind, answer) not in AUTO:
         raise Refusal(f"pretrained: no network of transformers gives the answer {answer!r} to {shape.kind} data here")
-    if answer == "text" and "prefix" not in shape.inputs:
+    if answer == "text" and "prefix" not in shape.inputs and shape.kind == "tokens":
         answer = "next"
     auto, table = AUTO[shape.kind, answer]
-    known = sorted(getattr(_library().models.auto.modeling_auto, table))
+    known = sorted(getattr(_library().models.auto.modeling_auto, table)) if shape.kind != "audio" else ["whisper"]
     said = str(config.get("model_type"))
     if said not in known:
         close = get_close_matches(said, known, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        some = ", ".join(name for name in COMMON if name in known)
+        some = ", ".join(name for name in COMMON if name in known) or known[0]
         raise Refusal(
             f"pretrained: no network for the answer {answer!r} to {shape.kind} from model_type {said[:40]!r}{hint} "
             f"(allowed: the {len(known)} types of transformers' {auto}, such as {some})"
@@ -140,11 +146,7 @@ def _config(shape: Shape, held: dict[str, Any]) -> Any:
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise Refusal(f"pretrained: a {said} configuration has no option {key!r}{hint}")
     given = {key: value for key, value in held.items() if key not in FOLLOWS}
-    follows: dict[str, Any] = {"vocab_size": shape.levels[0] if shape.levels else shape.classes}
-    if shape.kind == "image":
-        channels, *size = shape.inputs["image"]
-        follows = {"num_channels": channels, "image_size": size[0] if size[0] == size[1] else size}
-    given |= {key: value for key, value in follows.items() if key not in held and hasattr(usual, key)}
+    given |= {key: value for key, value in _follows(shape).items() if key not in held and hasattr(usual, key)}
     for key in ("bos_token_id", "eos_token_id"):  # the library's defaults may lie beyond a small vocabulary
         if key not in held and (getattr(usual, key, None) or 0) >= given.get("vocab_size", 0):
             given[key] = None
@@ -152,12 +154,22 @@ def _config(shape: Shape, held: dict[str, Any]) -> Any:
         made = library.AutoConfig.for_model(said, **given)
     except Exception as error:
         raise Refusal(f"pretrained: options of {said!r} are refused: {_first(error)}") from error
-    _fits(made, shape, said)
-    if shape.kind == "tokens":
+    if shape.kind != "audio":
+        _fits(made, shape, said)
+    if shape.kind != "image":
         made.pad_token_id = shape.padding
     if shape.answer == "class":
         made.num_labels, made.problem_type = shape.classes, None
     return made
+
+
+def _follows(shape: Shape) -> dict[str, Any]:
+    """What the data say of a network that does not say it itself."""
+    if shape.kind == "image":
+        channels, *size = shape.inputs["image"]
+        return {"num_channels": channels, "image_size": size[0] if size[0] == size[1] else size}
+    vocabulary = {"vocab_size": shape.levels[0] if shape.levels else shape.classes}
+    return vocabulary | (heard(shape) if shape.kind == "audio" else {})
 
 
 def _fits(made: Any, shape: Shape, said: str) -> None:

@@ -8,6 +8,7 @@ from kdbench.nouns.asked import Compare, Data, Gate, Harness, Probe, ShiftUse, S
 from kdbench.nouns.canonical import Json, Params, canonical, digest, plain
 from kdbench.nouns.evidence import (
     ALTERNATIVE,
+    IGNORED,
     Artefact,
     Batch,
     Bundle,
@@ -30,6 +31,7 @@ from kdbench.nouns.uses import Use, labelled
 
 __all__ = [
     "ALTERNATIVE",
+    "IGNORED",
     "Artefact",
     "Batch",
     "Bundle",

@@ -21,6 +21,8 @@ ALTERNATIVE = "\x1e"
 """Stands between the references of one example where there are several (the record separator of ASCII). The first one is taught,
 the best one counts.
 """
+IGNORED = -100
+"""The label of a place where no token is asked for; what torch ignores by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class Shape:
 class Batch:
     """Some training examples: x: name -> tensor (b, ...), y: int64 (b,) or soft targets (b, classes),
     index: int64 (b,), the place of each example in the training split (the same for every contender). For tokens y may be int64
-    (b, length), -100 where nothing is asked, and padding is the token that fills rows up; a batch is as wide as its longest row.
+    (b, length), IGNORED (-100) where nothing is asked, and padding is the token that fills rows up; a batch is as wide as its
+    longest row.
     """
 
     x: Mapping[str, torch.Tensor]

@@ -67,7 +67,9 @@ class Relabel:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Train. Without an artefact to go on from, `model` is built and initialised from the seed."""
+    """Train. Without an artefact to go on from, `model` is built and initialised from the seed. teacher: a contender of the task,
+    or TASK/CONTENDER of another one, whose answers are recorded and joined by id.
+    """
 
     terms: tuple[Term, ...]
     train: Train

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from kdbench.nouns import Compress, Contender, Fit, Job, Load, Params, Refusal, 
 from kdbench.plan import keys
 from kdbench.plan.texts import PLAIN, Dialect, Texts, brings_tokenizer, layout
 from kdbench.registry import Plugins
+from kdbench.stages import SAW
+from kdbench.suite.names import BETWEEN
 
 LARGEST = 2**20
 """Bytes of an `artefact.json` that are read at most."""
@@ -26,22 +28,28 @@ class Made:
     """What a chain of steps gives: the key of its artefact, the runtime it has, its compute graph, and what it reads.
 
     graph: equal for artefacts whose shapes, types and sparsity are equal, whatever their weights; such artefacts are timed once.
+    saw: the keys of all examples of which the training rows went into it, its teachers' included.
     """
 
     key: str
     runtime: str
     graph: str
     reads: Dialect = PLAIN
+    saw: frozenset[str] = frozenset()
 
 
 class Chains:
-    """The artefact jobs of one task, made on demand: a contender may start from, or be taught by, another."""
+    """The artefact jobs of one task, made on demand: a contender may start from, or be taught by, another.
 
-    def __init__(self, task: Task, data: str, teacher_seed: int, plugins: Plugins) -> None:
+    others: those of all tasks by name, for a teacher of another task.
+    """
+
+    def __init__(self, task: Task, data: str, teacher_seed: int, plugins: Plugins, others: Mapping[str, Chains]) -> None:
         self._task = task
         self._data = data
         self._teacher_seed = teacher_seed
         self._plugins = plugins
+        self._others = others
         self._made: dict[tuple[str, int], Made] = {}
         self.jobs: dict[str, Job] = {}
         self.texts = Texts(task, data, plugins, self.jobs)
@@ -58,7 +66,7 @@ class Chains:
                 else:
                     made = self._step(step, made, data, (contender, seed))
             assert made is not None, "the suite guarantees a step that makes a model"
-            self._made[contender.name, seed] = made
+            self._made[contender.name, seed] = replace(made, saw=self._saw(contender, seed))
         return self._made[contender.name, seed]
 
     def _step(self, step: Start | Load | Compress | Fit, before: Made | None, data: str, who: tuple[Contender, int]) -> Made:
@@ -73,7 +81,25 @@ class Chains:
         return self._fit(step, before, data, who)
 
     def _of(self, name: str, seed: int) -> Made:
+        other, between, own = name.partition(BETWEEN)
+        if between:
+            return self._others[other]._of(own, seed)
         return self.artefact(next(c for c in self._task.rows() if c.name == name), seed)
+
+    def _saw(self, contender: Contender, seed: int) -> frozenset[str]:
+        """What a chain learned from; of what was made elsewhere nothing is known."""
+        found: frozenset[str] = frozenset()
+        for step in contender.steps:
+            if isinstance(step, Start):
+                found |= self._of(step.source, seed).saw
+            elif isinstance(step, Fit | Relabel) or (isinstance(step, Compress) and self._calibrated(step)):
+                found |= {self._data}
+            if isinstance(step, Relabel) or (isinstance(step, Fit) and self._asked(step) & TAUGHT):
+                found |= self._of(step.teacher, seed).saw
+        return found
+
+    def _calibrated(self, step: Compress) -> bool:
+        return "examples" in self._plugins.get("compressor", step.compressor.name).evidence
 
     def _load(self, step: Load, contender: Contender) -> Made:
         place = hub.resolve(step.path)
@@ -82,16 +108,17 @@ class Chains:
         code = keys.code("load", *([self._plugins.get("model", name)] if name else []))
         spec: Params = {"path": str(place), "head": step.head, "length": self._task.data.length}
         own = self.texts.spoken and brings_tokenizer(place)
-        data = self._data if own or not self.texts.spoken else self.texts.tokens(self._data, self.texts.usual())
-        job = Job("load", spec, {"data": data}, code, content, keys.runtime("load", runtime))
-        key = self._add(job, contender.name).key
         form = layout(place) if self.texts.answer == "text" else "pair"
         reads = self.texts.own(place, form) if own else self.texts.borrowed(place)
-        return Made(key, runtime, digest([content, code, data, step.head]), reads)  # the shapes of a file may come from the data
+        data = self.texts.asked(place, reads)
+        job = Job("load", spec, {"data": data}, code, content, keys.runtime("load", runtime))
+        key = self._add(job, contender.name).key
+        shaped = self.texts.tokens(self._data, reads)  # the shapes of a file may come from the data, and its rows do
+        return Made(key, runtime, digest([content, code, shaped, step.head]), reads)
 
     def _compress(self, step: Compress, before: Made, contender: Contender, seed: int) -> Made:
         plugin = self._plugins.get("compressor", step.compressor.name)
-        spec = {"compressor": plain(step.compressor), "seed": seed if "examples" in plugin.evidence else 0}
+        spec = {"compressor": plain(step.compressor), "seed": seed if self._calibrated(step) else 0}
         needs = {"data": self.texts.tokens(self._data, before.reads), "artefact": before.key}
         job = Job("compress", spec, needs, keys.code("compress", plugin), "", keys.runtime("compress", before.runtime))
         key = self._add(job, f"{contender.name}, seed {seed}").key
@@ -140,11 +167,13 @@ class Chains:
         """
         methods = [self._plugins.get("method", term.method.name) for term in step.terms]
         views = [self._plugins.get("view", use.name) for use in step.train.views]
-        asked = {name for plugin in (*methods, *views) for name in plugin.evidence}
+        asked = self._asked(step)
         if not asked & TAUGHT:
             return {}
         teacher = self._of(step.teacher, seed)
-        there = teacher.runtime == "torch" and teacher.reads.tokenizer == reads.tokenizer
+        if BETWEEN in step.teacher:
+            return self._taught_across(step.teacher, teacher, any(method.facts.get("taps", False) for method in methods))
+        there = teacher.runtime == "torch" and teacher.reads == reads
         needs = {"teacher": teacher.key} if there else {}
         if all(view.facts.get("recorded", False) for view in views):
             # never recorded: then the teacher is there itself
@@ -157,6 +186,20 @@ class Chains:
             if most and "teacher" in needs:
                 needs["top_k"] = self._top_k(teacher, step.teacher, data, max(most))
         return needs
+
+    def _asked(self, step: Fit) -> set[str]:
+        """The evidence that the terms and views of a fit name."""
+        plugins = [self._plugins.get("method", term.method.name) for term in step.terms]
+        plugins += [self._plugins.get("view", use.name) for use in step.train.views]
+        return {name for plugin in plugins for name in plugin.evidence}
+
+    def _taught_across(self, name: str, teacher: Made, taps: bool) -> dict[str, str]:
+        """What a teacher of another task brings: its recorded answers to that task's rows, which are joined by id, these rows,
+        and all that it learned from, so that the fit can tell whether it knew the test. Never itself: it cannot read these rows.
+        """
+        other = self._others[name.partition(BETWEEN)[0]]
+        needs = {"outputs": other._outputs(teacher, name.partition(BETWEEN)[2], other._data, taps), "other_task": other._data}
+        return needs | {f"{SAW}{i}": key for i, key in enumerate(sorted(teacher.saw))}
 
     def _top_k(self, teacher: Made, name: str, data: str, k: int) -> str:
         """The teacher's k likeliest tokens on the training windows, shared by every fit that asks for as many."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from kdbench.nouns import Cell, Data, Job, Plan, Suite, Task, Use, labelled, plain
@@ -23,7 +24,8 @@ def plan(suite: Suite, plugins: Plugins, data: Path | None = None) -> Plan:
     """All jobs in an order in which they can run, and all cells, for every task. Refuses files that are not there."""
     jobs: dict[str, dict[str, Job]] = {}
     cells: list[Cell] = []
-    homes: dict[str, _TaskPlan] = {}
+    every: dict[str, Chains] = {}
+    homes = {task.name: _TaskPlan(suite, task, plugins, data, every) for task in suite.tasks if not task.home}
     for task in suite.tasks:
         if task.home:
             home = homes[task.home]
@@ -31,28 +33,50 @@ def plan(suite: Suite, plugins: Plugins, data: Path | None = None) -> Plan:
             cells += asked.cells(home.samples, home.chains)
             jobs[task.home] |= asked.jobs
         else:
-            homes[task.name] = _TaskPlan(suite, task, plugins, data)
             cells += homes[task.name].cells()
             jobs[task.name] = homes[task.name].jobs
     ordered: dict[str, Job] = {}
     for name, made in jobs.items():  # what a model is asked beside its task is there in time, so that it is opened once for all
         ordered |= {k: v for k, v in made.items() if v.stage in EXAMPLES} | homes[name].chains.jobs | made
-    return Plan(tuple(ordered.values()), tuple(cells))
+    return Plan(tuple(_needs_first(ordered).values()), tuple(cells))
+
+
+def _needs_first(jobs: dict[str, Job]) -> dict[str, Job]:
+    """The same jobs, each after all that it needs; none moves otherwise. A teacher's task may stand below its student's."""
+    found: dict[str, Job] = {}
+
+    def take(key: str) -> None:
+        if key in jobs and key not in found:
+            for need in jobs[key].needs.values():
+                take(need)
+            found[key] = jobs[key]
+
+    for key in jobs:
+        take(key)
+    return found
 
 
 class _TaskPlan:
-    """The plan of one task: samples first, then artefacts, then what is measured on them."""
+    """The plan of one task: samples first, then artefacts, then what is measured on them. every: the chains of all tasks by name,
+    to which it adds its own; some may be added later, so none is asked for before the cells are.
+    """
 
-    def __init__(self, suite: Suite, task: Task, plugins: Plugins, root: Path | None) -> None:
+    def __init__(self, suite: Suite, task: Task, plugins: Plugins, root: Path | None, every: dict[str, Chains]) -> None:
         self._suite, self._task, self._plugins, self._root = suite, task, plugins, root
         self.jobs: dict[str, Job] = {}
         self.samples = self._add(dataset(task.data.dataset, task.data, plugins, root)).key
         self._sets = tuple(self._all_sets())
-        self.chains = Chains(task, self.samples, suite.seeds[0], plugins)
-        self._teacher = self.chains.artefact(task.teacher, suite.seeds[0])
-        about = plugins.about(task.data.dataset)
-        self._measuring = Measuring(suite.measure, task.name, about, self._teacher)
+        self.chains = every[task.name] = Chains(task, self.samples, suite.seeds[0], plugins, every)
         self._features = features.sets(suite, plugins)
+
+    @cached_property
+    def _teacher(self) -> Made:
+        return self.chains.artefact(self._task.teacher, self._suite.seeds[0])
+
+    @cached_property
+    def _measuring(self) -> Measuring:
+        about, read = self._plugins.about(self._task.data.dataset), self.chains.texts.tokens(self.samples, self._teacher.reads)
+        return Measuring(self._suite.measure, self._task.name, about, (self._teacher, read))
 
     def cells(self) -> list[Cell]:
         """Every cell of the task; makes the jobs on the way."""
@@ -91,8 +115,6 @@ class _TaskPlan:
         yield self._parity(replace(seat, evidence="parity"), made, use, target, data)
         why = why or recorded
         unpaired = NO_MODEL if self._teacher.runtime == RECORDED else cannot(self._teacher.runtime, target, use.params)
-        if not unpaired and made.reads.tokenizer != self._teacher.reads.tokenizer:
-            unpaired = "it reads other tokens"
         for cell, job in self._measuring.cells(Seat(seat, made, use, target, alike, why, unpaired, data)):
             if job is not None:
                 self._add(job)

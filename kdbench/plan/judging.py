@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import kdbench.judge
 from kdbench.judge import clean_only, requires
@@ -72,11 +73,17 @@ def _judge(
 
 
 def _columns(task: Task, plugins: Plugins) -> tuple[str, ...]:
-    """The group columns of a task that asks models of another one and names none: all that there are."""
-    if not task.home:
-        return ()
-    kind = "harness" if task.harness.tasks else "dataset"
-    return tuple(name for name in plugins.get(kind, task.data.dataset.name).facts.get("groups", ()) if name != "*")
+    """The group columns of a task whose data block names none: those that its file of the user's own was given as a parameter,
+    and of data on which models of another task are asked all that there are.
+    """
+    kind, use = "harness" if task.harness.tasks and task.home else "dataset", task.data.dataset
+    if use.name not in plugins.names(kind):
+        return ()  # files of predictions: no plugin brings their data
+    declared = tuple(plugins.get(kind, use.name).facts.get("groups", ()))
+    if "*" in declared:
+        named: Any = use.params.get("groups")
+        return tuple(named or ())
+    return declared if task.home else ()
 
 
 def _belongs(cell: Cell, wanted: frozenset[str]) -> bool:

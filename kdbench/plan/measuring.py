@@ -2,6 +2,12 @@
 
 Measured evidence depends on the compute graph, not on the weights: any artefact of the graph will do, and none is in the key.
 A job's spec holds what that job does and nothing of the others, so that a further batch size times nothing again.
+
+A contender that reads other tokens than the reference is timed beside it on the same texts, each model on its own tokens of them.
+The two entries of tokens are in the spec of such a job: how many tokens the texts have in each is a part of what is timed. It has
+no times by length: a length counts tokens, and as many tokens are not the same text in both; one that cut the contender's rows
+where the reference's text ends would be a length of neither. Nor has a language model any: the windows in which it reads a
+document are so many of its own tokens, and end at other places than the reference's.
 """
 
 from __future__ import annotations
@@ -34,11 +40,14 @@ class Seat:
 
 
 class Measuring:
-    """The measured evidence of a task. about: the facts of its dataset; teacher: the reference of every pair."""
+    """The measured evidence of a task. about: the facts of its dataset; reference: the teacher, beside which all are timed, and
+    the key of the samples as it reads them.
+    """
 
-    def __init__(self, asked: Measure, task: str, about: Params, teacher: Made) -> None:
-        self._asked, self._task, self._teacher = asked, task, teacher
-        self._scenarios = asked.scenarios(str(about.get("kind", "")), str(about.get("answer", "class")))
+    def __init__(self, asked: Measure, task: str, about: Params, reference: tuple[Made, str]) -> None:
+        self._asked, self._task, (self._teacher, self._read) = asked, task, reference
+        self._answer = str(about.get("answer", "class"))
+        self._scenarios = asked.scenarios(str(about.get("kind", "")), self._answer)
         self._host = digest(plain(fingerprint()))
 
     def cells(self, seat: Seat) -> Iterator[tuple[Cell, Job | None]]:
@@ -48,8 +57,9 @@ class Measuring:
             why = f"{seat.target.name} cannot be timed: it offers no way to run its model in a process of its own"
         unpaired = why or (f"no reference to pair with: for the teacher, {seat.unpaired}" if seat.unpaired else "")
         for scenario in self._scenarios:
+            alone = unpaired or self._unlike(seat, scenario)
             forgets = scenario.decode and not seat.target.facts.get("decodes", False)
-            yield self._cell(seat, self._latency(seat, scenario), unpaired or (NO_CACHE if forgets else ""), scenario)
+            yield self._cell(seat, self._latency(seat, scenario), alone or (NO_CACHE if forgets else ""), scenario)
             if not scenario.decode:  # what it remembers is counted, not read off the machine
                 yield self._cell(seat, self._memory(seat, scenario), why, scenario)
         yield self._cell(seat, self._energy(seat), why or _meterless(seat.target), Scenario())
@@ -58,10 +68,23 @@ class Measuring:
         cell = replace(seat.cell, evidence=job.stage, scenario=scenario.name)
         return (replace(cell, reason=why), None) if why else (replace(cell, key=job.key), job)
 
+    def _unlike(self, seat: Seat, scenario: Scenario) -> str:
+        """Why the reference has no rows that say the same as the contender's; "" where it has."""
+        if seat.data == self._read:
+            return ""
+        if self._answer == "next":
+            return OTHER_WINDOWS
+        return OTHER_LENGTHS if scenario.length else ""
+
     def _latency(self, seat: Seat, scenario: Scenario) -> Job:
-        null = seat.made.graph == self._teacher.graph
-        paired = {"reference": self._teacher.graph, "pairs": self._asked.pairs, "seconds": self._asked.seconds, "null": null}
-        return self._job("latency", seat, {**_said(scenario), **paired}, scenario.name, reference=(self._teacher.key,))  # type: ignore[dict-item]
+        alike = seat.data == self._read
+        asked = {**_said(scenario), "pairs": self._asked.pairs, "seconds": self._asked.seconds}
+        asked |= {"reference": self._teacher.graph, "null": alike and seat.made.graph == self._teacher.graph}
+        uses = {"reference": (self._teacher.key,)}
+        if not alike:  # what both read is not in the spec, so that what was timed before there was a choice stays
+            asked |= {"tokens": {"reference": self._read, "contender": seat.data}}
+            uses |= {"reference_data": (self._read,)}
+        return self._job("latency", seat, asked, scenario.name, **uses)
 
     def _memory(self, seat: Seat, scenario: Scenario) -> Job:
         return self._job("memory", seat, _said(scenario), scenario.name)
@@ -78,6 +101,10 @@ class Measuring:
         return Job(stage, spec, {}, code, "", runtime, offered, alone=stage != "memory", label=label)
 
 
+OTHER_WINDOWS = "it reads other tokens than the teacher, and their windows of a document are not the same text"
+OTHER_LENGTHS = (
+    "it reads other tokens than the teacher, and a length in tokens is not the same text for both: see its row of full length"
+)
 NO_CACHE = "no cache: on this target a model reads everything again for each token; see its times by length"
 
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kdbench import files, hub
-from kdbench.nouns import Job, Load, Params, Task, Use, digest
+from kdbench.nouns import Job, Json, Load, Params, Refusal, Task, Use, digest
 from kdbench.plan import keys
 from kdbench.registry import Plugins
 from kdbench.signature import Description
+from kdbench.stages import speech
 
 USUAL = {"next": Use("bpe", {"vocabulary": 4096}), "text": Use("bpe", {"vocabulary": 4096})}
 OTHERWISE = Use("wordpiece", {"vocabulary": 8000})
 """The tokenizer of a task that names none and whose teacher brings none, by what is asked."""
+TOKENIZERS = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))
+"""The files that make a tokenizer, in any of these ways."""
 LARGEST = 2**20
 MOST = 2**26
 """Bytes of a configuration, and of a tokenizer.json, that are read at most."""
 WRITING = ("tokenizer.json", "vocab.txt", "special_tokens_map.json", "tokenizer_config.json", "config.json")
 """The files of a checkpoint that say how it writes; its weights do not."""
+MERGED = ("vocab.json", "merges.txt", "added_tokens.json")
+"""Those of one whose tokens are merged bytes, where there is no tokenizer.json."""
 BESIDE = ("truncation", "padding")
 """Sections of a tokenizer.json that say how long rows were when it was saved: nothing about what its tokens are."""
 
@@ -30,12 +35,15 @@ BESIDE = ("truncation", "padding")
 class Dialect:
     """What a model reads. tokenizer: the key of the entry that holds its tokenizer.json, "" for data that are no text; layout:
     how a source and its answer stand in its rows ("pair" or "prompt"); start: what its decoder reads first, where a checkpoint
-    with an encoder says it.
+    with an encoder says it; forced: what it reads next, before every answer; hears: of sound, how its own files say that it
+    hears, (name, value) each, where they say it.
     """
 
     tokenizer: str = ""
     layout: str = "pair"
     start: int | None = None
+    forced: tuple[int, ...] = ()
+    hears: tuple[tuple[str, Json], ...] = ()
 
 
 PLAIN = Dialect()
@@ -48,6 +56,7 @@ class Texts:
         about = plugins.about(task.data.dataset)
         self.answer = str(about.get("answer", "class"))
         self.spoken = about.get("kind") == "text" or self.answer == "text"
+        self.heard = about.get("kind") == "audio" and self.answer == "text"
         self._task, self._data, self._plugins, self._jobs = task, data, plugins, jobs
         self._written: dict[str, Path] = {}
 
@@ -63,15 +72,31 @@ class Texts:
 
     def own(self, place: Path, form: str) -> Dialect:
         """What a checkpoint reads that brought its tokenizer. form: how a source and its answer stand in its rows."""
-        return Dialect(self.brought(place), form, self._start(place, form))
+        return Dialect(self.brought(place), form, *self._begins(place, form))
 
     def borrowed(self, place: Path) -> Dialect:
         """What a model reads that was made elsewhere, without a tokenizer: what is usual, with its own beginning of an answer."""
         usual = self.usual()
-        return usual if (start := self._start(place, usual.layout)) is None else replace(usual, start=start)
+        start, forced, hears = self._begins(place, usual.layout)
+        return usual if start is None else replace(usual, start=start, forced=forced, hears=hears)
 
-    def _start(self, place: Path, form: str) -> int | None:
-        return decoder_start(place) if self.answer == "text" and form == "pair" else None
+    def _begins(self, place: Path, form: str) -> tuple[int | None, tuple[int, ...], tuple[tuple[str, Json], ...]]:
+        """What an answer begins with, and how sound is heard."""
+        if self.answer != "text" or form != "pair":
+            return None, (), ()
+        config, writing = (_said(place / name) or {} for name in ("config.json", "generation_config.json"))
+        hears = speech.said(lambda name: _said(place / name)) if self.heard and config.get("model_type") == speech.WHISPER else {}
+        try:
+            forced = speech.forced(config, writing) if hears else ()
+        except Refusal:  # its own load says so
+            forced = ()
+        return decoder_start(config, writing), forced, tuple(sorted(hears.items()))
+
+    def asked(self, place: Path, reads: Dialect) -> str:
+        """The examples that a checkpoint is opened for: as it reads them, where it does not bring all that says how."""
+        if not self.spoken or (brings_tokenizer(place) and not self.heard):
+            return self._data
+        return self.tokens(self._data, reads if self.heard else self.usual())
 
     def tokens(self, examples: str, reads: Dialect) -> str:
         """The key of the examples as a model reads them: the same key where they are no text."""
@@ -80,6 +105,10 @@ class Texts:
         spec: Params = {"length": self._task.data.length, "layout": reads.layout if self.answer == "text" else "pair"}
         if reads.start is not None:
             spec = {**spec, "start": reads.start}
+        if reads.forced:
+            spec = {**spec, "forced": list(reads.forced)}
+        if reads.hears:
+            spec = {**spec, "front": dict(reads.hears)}
         needs = {"data": examples, "tokenizer": reads.tokenizer}
         label = f"{self._task.name}: tokens of {examples[:8]}"
         return self._add(Job("tokens", spec, needs, keys.code("tokens"), "", keys.runtime("tokens"), label=label))
@@ -90,7 +119,10 @@ class Texts:
         content = ""
         if params.get("path"):
             place = hub.resolve(str(params["path"]))
-            params["path"], content = str(place), keys.checkpoint(place, WRITING)
+            params["path"], content = (
+                str(place),
+                keys.checkpoint(place, (*WRITING, *(() if (place / WRITING[0]).exists() else MERGED))),
+            )
         needs = {"data": self._data} if "texts" in plugin.evidence else {}
         spec: Params = {"tokenizer": {"name": use.name, "params": params}}
         label = f"{self._task.name}: tokenizer {use.name}"
@@ -109,7 +141,7 @@ class Texts:
 
 def brings_tokenizer(place: Path) -> bool:
     """Whether a folder made elsewhere holds a tokenizer."""
-    return place.is_dir() and any((place / name).is_file() for name in ("tokenizer.json", "vocab.txt"))
+    return place.is_dir() and any(all((place / name).is_file() for name in names) for names in TOKENIZERS)
 
 
 def layout(place: Path) -> str:
@@ -118,10 +150,11 @@ def layout(place: Path) -> str:
     return "pair" if said is None or said.get("is_encoder_decoder") else "prompt"
 
 
-def decoder_start(place: Path) -> int | None:
-    """The token that the decoder of a checkpoint with an encoder reads first, where its files say it."""
-    config = _said(place / "config.json") or {}
-    said = (one.get("decoder_start_token_id") for one in (config, _said(place / "generation_config.json") or {}))
+def decoder_start(config: Mapping[str, Any], writing: Mapping[str, Any]) -> int | None:
+    """The token that the decoder of a checkpoint with an encoder reads first, where its files say it: config.json, and what
+    stands beside it about writing.
+    """
+    said = (one.get("decoder_start_token_id") for one in (config, writing))
     return next((token for token in said if isinstance(token, int)), None) if config.get("is_encoder_decoder") else None
 
 

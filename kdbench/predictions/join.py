@@ -15,6 +15,7 @@ from kdbench.predictions import groups
 from kdbench.predictions.answers import logarithms, normalised
 from kdbench.predictions.sets import Where
 from kdbench.predictions.table import Levels, Table
+from kdbench.stages.checks import NO_ROWS
 from kdbench.tables.raw import MOST_NUMBERS, refuse, short
 
 
@@ -92,7 +93,7 @@ class Joined:
             missing = int(counts[levels == ""].sum())
             found += groups.check(column, [str(v) for v in np.unique(text) if v.strip()], missing, len(text))
         absent = np.flatnonzero(np.bincount(self.label, minlength=len(self.classes)) == 0) if self.classes else ()
-        found += [f"no test row has the class {self.classes[i][:60]!r}: averages over classes leave it out" for i in absent[:20]]
+        found += [f"no test row has the class {self.classes[i][:60]!r}: {NO_ROWS}" for i in absent[:20]]
         other = self._sets.get(("validation", ""))
         both = 0 if other is None else int(pc.sum(pc.is_in(other.ids, value_set=self._sets["test", ""].ids)).as_py())
         if both:

@@ -12,6 +12,9 @@ from pathlib import Path
 from kdbench.registry import Plugins
 from kdbench.store import Store
 
+SAW = "saw_"
+"""How the roles begin under which a fit is given the examples that a teacher of another task learned from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -34,15 +37,15 @@ class Place:
 
 
 STAGES: Mapping[str, Stage] = {
-    "data": Stage(2),
+    "data": Stage(3),
     "shift": Stage(1),
     "ood": Stage(2),
-    "probe": Stage(1),
+    "probe": Stage(2),
     "tokenizer": Stage(1, ("tokenizers",)),
     "tokens": Stage(4, ("tokenizers",)),
     "relabel": Stage(2, ("torch", "transformers", "tokenizers")),
-    "questions": Stage(2, ("lm-eval", "datasets", "sacrebleu")),
-    "harness": Stage(2, ("torch", "onnxruntime", "transformers", "tokenizers", "lm-eval", "datasets", "sacrebleu")),
+    "questions": Stage(3, ("lm-eval", "datasets", "sacrebleu")),
+    "harness": Stage(3, ("torch", "onnxruntime", "transformers", "tokenizers", "lm-eval", "datasets", "sacrebleu")),
     "load": Stage(5, ("torch", "transformers", "tokenizers")),
     "fit": Stage(4, ("torch", "transformers")),
     "compress": Stage(4, ("torch", "onnxruntime", "onnx", "torch-pruning")),

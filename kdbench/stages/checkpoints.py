@@ -18,7 +18,7 @@ import torch
 
 from kdbench.nouns import Artefact, Json, Refusal, Shape, Use
 from kdbench.registry import Plugins
-from kdbench.stages import configs, folders, heads, networks, pixels, pooling
+from kdbench.stages import configs, folders, heads, networks, pixels, pooling, speech
 from kdbench.stages.tokenizing import TOKENIZER, Tokenizer, normal
 from kdbench.stages.wanted import Wanted
 
@@ -38,13 +38,13 @@ def open_checkpoint(folder: Path, plugins: Plugins, wanted: Wanted, head: str = 
     raw, held = folders.facts(folder, folders.CONFIG), folders.weights(folder)
     configs.modest(raw, held)
     config = configs.settled(raw)
-    data = tokenizer_of(folder, plugins) if wanted.shape is None else b""
+    hears = wanted.shape is not None and (wanted.shape.kind, wanted.answer) == ("audio", "text")
+    data = tokenizer_of(folder, plugins) if wanted.shape is None or hears else b""
     tokenizer = Tokenizer(data) if data else None
     shape = wanted.shape or text_shape(tokenizer, wanted, pair=bool(config.get("is_encoder_decoder")))
     notes = _types(held)
     vocabulary = config.get("vocab_size", 0)
-    if shape.kind == "tokens":
-        notes += _cut(config, shape) if tokenizer else []
+    notes += _cut(config, shape) if tokenizer else []
     params: dict[str, Any] = {param.name: param.default for param in plugins.get("model", MODEL).params}
     if shape.answer == "vector":
         found, more = pooling.settings(folder, *shape.inputs["tokens"])
@@ -52,13 +52,17 @@ def open_checkpoint(folder: Path, plugins: Plugins, wanted: Wanted, head: str = 
     if shape.kind == "image":
         found, more = pixels.settings(folder, wanted.prepare, shape.inputs["image"][0])
         params, notes = {**params, **found}, [*notes, *more]
+    spoken: dict[str, Any] = {}
+    if hears:
+        spoken, more = configs.speaking(raw, folder, wanted.prepare)
+        params, notes = {**params, "silence": [speech.LOWEST, speech.BELOW]}, [*notes, *more]
     use = Use(MODEL, {**params, "config": config})
     _modest(plugins, use, shape, held)
     module = networks.rebuild(plugins, use, shape)
     notes += _padding(module.network, raw, shape)
     notes += _fill(module.network, _read(module.network, folder, vocabulary), heads.Task(raw, wanted.classes, shape, head))
     facts: dict[str, Json] = {"classes": list(wanted.classes), "made_elsewhere": True, "notes": list(notes)}
-    facts |= {
+    facts |= spoken | {
         "decoder_start": configs.decoder_start(raw, folder),
         "tokenizer": tokenizer.fingerprint if tokenizer else None,
     }
@@ -69,7 +73,8 @@ def open_checkpoint(folder: Path, plugins: Plugins, wanted: Wanted, head: str = 
 def tokenizer_of(folder: Path, plugins: Plugins) -> bytes:
     """The tokenizer.json of a checkpoint folder, in its stored form. Raises Refusal where there is none."""
     plugin, _ = plugins.load("tokenizer", READER)
-    for name in (TOKENIZER, "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"):
+    beside = ("vocab.json", "merges.txt", "added_tokens.json")
+    for name in (TOKENIZER, "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", *beside):
         folders.sound(folder, name)
     return normal(plugin(path=str(folder)))
 

@@ -15,6 +15,8 @@ from kdbench.stages import sound
 from kdbench.stages.samples import INPUTS, SPLITS, Rows
 
 MISSING = "(missing)"
+NO_ROWS = "averages over classes leave it out, or count 0 where it is decided"
+"""What is said of a class without rows; which of the two a metric does stands in its convention."""
 MOST_GROUPS = 50
 MOST_NUMERIC_GROUPS = 20
 MOST_TEXT = 20_000_000
@@ -43,7 +45,7 @@ def check(samples: Samples, groups: Sequence[str]) -> Checked:
     _inputs(samples, n)
     _labels(samples, n)
     _ids(samples.ids, n)
-    columns, notes = _groups(samples.groups, groups, n)
+    columns, notes = grouped(samples.groups, groups, n)
     cluster = None if samples.cluster is None else _text(samples.cluster, n, "cluster")
     if cluster is not None and (cluster == "").any():
         raise Refusal(f"data: row {int((cluster == '').argmax()) + 1}: the cluster is empty; every row needs one")
@@ -157,7 +159,11 @@ def _split(split: np.ndarray | None, n: int) -> np.ndarray | None:
     return text
 
 
-def _groups(given: Mapping[str, np.ndarray], wanted: Sequence[str], n: int) -> tuple[dict[str, np.ndarray], list[str]]:
+def grouped(given: Mapping[str, np.ndarray], wanted: Sequence[str], n: int) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Group columns of n rows, those of `wanted` or else all, in which a row without a value is of the group `MISSING`; notes.
+
+    Raises Refusal for a column that is not there or has another number of rows, an id, and numbers that are in no bins.
+    """
     kept: dict[str, np.ndarray] = {}
     notes: list[str] = []
     for name in wanted or given:

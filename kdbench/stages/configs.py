@@ -8,9 +8,9 @@ from typing import Any
 
 from kdbench.nouns import Refusal
 from kdbench.registry import nearest
-from kdbench.stages import folders
+from kdbench.stages import folders, speech
 
-COMMON = ("bert", "distilbert", "gpt2", "llama", "mobilebert", "resnet", "roberta", "t5", "vit")
+COMMON = ("bert", "distilbert", "gpt2", "llama", "mobilebert", "resnet", "roberta", "t5", "vit", "whisper")
 LEFT_OUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id", "attn_implementation")
 """Keys that say nothing about the network; names of classes are read apart."""
 
@@ -73,3 +73,26 @@ def decoder_start(raw: Mapping[str, Any], folder: Path) -> int | None:
     beside = folders.facts(folder, WRITING) if (folder / WRITING).exists() else {}
     said = (one.get("decoder_start_token_id") for one in (raw, beside))
     return next((token for token in said if isinstance(token, int)), None)
+
+
+def speaking(raw: Mapping[str, Any], folder: Path, heard: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Of a checkpoint of speech: (the tokens that its answers begin with after the first one, and how it hears, as `forced` and
+    `front`; notes). heard: the front end of the data. Raises Refusal where its files do not say how it hears, and where the data
+    are heard otherwise.
+    """
+
+    def read(name: str) -> dict[str, Any] | None:
+        return folders.facts(folder, name) if folders.present(folder, name) else None
+
+    front, writing = speech.front(speech.said(read)), read(WRITING) or {}
+    mels, places = raw.get("num_mel_bins", 80), raw.get("max_source_positions", 1500)
+    frames = int(front["chunk"]) // int(front["hop"])
+    if mels != front["mels"] or 2 * places != frames:
+        both = f"{front['mels']} bands and {frames} frames, {folders.CONFIG} for {mels} bands and {2 * places} frames"
+        raise Refusal(f"{speech.PROCESSOR} is for {both}: they do not belong together")
+    if apart := [f"{key} {front[key]} (data: {heard.get(key)})" for key in front if heard.get(key) != front[key]]:
+        raise Refusal(f"it hears otherwise than the data are given: {', '.join(apart)}")
+    found = {"forced": list(speech.forced(raw, writing)), "front": front}
+    silenced = len(writing.get("suppress_tokens") or ()) + len(writing.get("begin_suppress_tokens") or ())
+    note = f"{silenced} tokens that the library's generate suppresses (suppress_tokens) may be written here"
+    return found, [note] if silenced else []

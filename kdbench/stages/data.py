@@ -16,7 +16,7 @@ import numpy as np
 from kdbench.nouns import Job, Refusal, Samples
 from kdbench.registry import nearest
 from kdbench.stages import Place, sound
-from kdbench.stages.checks import Checked, check
+from kdbench.stages.checks import NO_ROWS, Checked, check
 from kdbench.stages.leaks import ceiling, coarse, near_copies, same_inputs, settle
 from kdbench.stages.prepare import Prepared, fit
 from kdbench.stages.samples import SPLITS, write
@@ -103,7 +103,7 @@ def _classes(y: np.ndarray, split: np.ndarray, classes: tuple[str, ...]) -> list
     if (train > 0).sum() < 2:
         raise Refusal(f"data: train holds one class only, {classes[int(train.argmax())][:60]!r}; at least two are needed")
     absent = [classes[code][:60] for code in np.flatnonzero(test == 0)]
-    return [f"no test row has the class {name!r}: averages over classes leave it out" for name in absent[:20]]
+    return [f"no test row has the class {name!r}: {NO_ROWS}" for name in absent[:20]]
 
 
 def _tells(ready: Prepared, y: np.ndarray, train: np.ndarray, columns: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -1,7 +1,8 @@
 """Stage `fit`: train a student, from fresh weights or from an artefact, and write the artefact that it becomes.
 
 spec: {seed, terms [{method {name, params}, weight, start, stop}], train {...}, model {name, params} or null}.
-inputs: data (SAMPLES), artefact? (where the student starts), teacher? (ARTEFACT), outputs? and top_k? (records of that teacher).
+inputs: data (SAMPLES), artefact? (where the student starts), teacher? (ARTEFACT), outputs? and top_k? (records of that teacher);
+where it is of another task, other_task (the SAMPLES that it answered) and saw_0, saw_1, ... (those that it learned from).
 """
 
 from __future__ import annotations

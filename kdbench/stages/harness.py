@@ -87,7 +87,7 @@ def _words(tokenizer: Tokenizer) -> Words:
     if prefix is None:
         raise Refusal(f"the {TOKENIZER} has no token that begins or ends a text, which an empty context needs")
     return Words(
-        lambda text: tokenizer.plain([text])[0], prefix, tokenizer.text, tokenizer.eos, tokenizer.padding
+        lambda text: tokenizer.plain([text])[0], prefix, tokenizer.text, tokenizer.eos, tokenizer.padding, tokenizer.unknown
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def _runner(entry: Entry, spec: Mapping[str, Any], place: Place, tokenizer: Toke
     if made_with not in (None, tokenizer.fingerprint) or tokenizer.size > shape.classes:
         raise Refusal(f"the model was made with another tokenizer than this one of {tokenizer.size} tokens; it would read noise")
     length = int(spec["length"]) or int(shape.inputs["tokens"][0])
-    example = {"tokens": np.zeros((2, length), np.int64)}
+    example = {"tokens": np.arange(2 * length).reshape(2, length) % tokenizer.size}
     batch = max(1, min(BATCH, CELLS // (length * shape.classes)))
     return length, batch, running.reopened(entry, spec["target"], place, example)
 
@@ -137,8 +137,8 @@ def _answers(
         raise Refusal(f"invalid output: log-likelihoods of {int((~np.isfinite(nll)).sum())} of {len(nll)} texts are not finite")
     size = [len(str(sample["arguments"][0][-1]).encode("utf-8", "replace")) for sample in samples_]
     each = [told.get(i, Told()) for i in range(len(samples_))]
-    count, right = (np.array([getattr(t, name) for t in each], dtype=np.float64) for name in ("tokens", "right"))
-    return "tokens", none, {"nll": nll, "bytes": np.array(size, np.float64), "tokens": count, "right": right}
+    sums = {name: np.array([getattr(t, name) for t in each], dtype=np.float64) for name in ("tokens", "right", "unknown")}
+    return "tokens", none, {"nll": nll, "bytes": np.array(size, np.float64), **sums}
 
 
 def likelihoods(logged: Sequence[Mapping[str, Any]], counts: Sequence[int]) -> np.ndarray:

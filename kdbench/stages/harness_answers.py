@@ -13,25 +13,27 @@ from kdbench.nouns import Refusal
 
 @dataclass(slots=True)
 class Told:
-    """What was asked about one document: tokens that were scored, how many of them were the likeliest, and whether a part of its
-    context was cut off.
+    """What was asked about one document: tokens that were scored, how many of them were the likeliest, how many were the one for
+    all that the tokenizer does not know, and whether a part of its context was cut off.
     """
 
     tokens: int = 0
     right: int = 0
+    unknown: int = 0
     truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A log-likelihood in nats of so many tokens; right: how many of them were the likeliest; truncated: whether the beginning of
-    their context was cut off.
+    their context was cut off; unknown: how many of them were the one for what the tokenizer does not know.
     """
 
     value: float
     right: int
     tokens: int
     truncated: bool
+    unknown: int = 0
 
     @property
     def greedy(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window  # typ
 from torch.nn import functional
 
 from kdbench.nouns import Refusal, Runner
+from kdbench.stages.greedy import greedy
 from kdbench.stages.harness_answers import Answer, Told, before_last, longest, scored, together
 
 LIKE = 1e-4
@@ -31,7 +32,7 @@ WRITTEN = 256
 class Words:
     """How text and tokens become each other. encode: text -> tokens, without special ones; decode: tokens -> text, None where
     nothing is to be written; prefix: the token before an empty context; end: the one that ends a text; fill: what stands behind
-    the end of a row, where a causal model does not look.
+    the end of a row, where a causal model does not look; unknown: the token for what the tokenizer does not know, None for none.
     """
 
     encode: Callable[[str], Sequence[int]]
@@ -39,17 +40,18 @@ class Words:
     decode: Callable[[Sequence[int]], str] | None = None
     end: int | None = None
     fill: int = 0
+    unknown: int | None = None
 
 
 @dataclass(slots=True)
 class _Text:
-    """One text being written."""
+    """One text being written: at most so many tokens after `start`, up to one of `stops`."""
 
     tokens: list[int]
     start: int
+    most: int
+    stops: Sequence[str]
     text: str = ""
-    done: bool = False
-    stops: Sequence[str] = field(default_factory=tuple)
 
 
 class RunnerLM(TemplateLM):  # type: ignore[misc]
@@ -115,7 +117,9 @@ class RunnerLM(TemplateLM):  # type: ignore[misc]
         """
         parts = [list(self._parts(*request)) for request in requests]
         answers = iter(self._asked([part for several in parts for part in several]))
-        found = [together([next(answers) for _ in several]) for several in parts]
+        told = [together([next(answers) for _ in several]) for several in parts]
+        unknown = [list(wanted).count(self._words.unknown) for *_, wanted in requests]
+        found = [replace(answer, unknown=count) for answer, count in zip(told, unknown, strict=True)]
         self.truncated += sum(answer.truncated for answer in found)
         return found
 
@@ -170,18 +174,28 @@ class RunnerLM(TemplateLM):  # type: ignore[misc]
         if self._words.decode is None:
             raise Refusal("a Runner scores text and does not generate it: choose tasks of type multiple_choice or loglikelihood")
         texts = [self._begun(request) for request in requests]
-        order = sorted(range(len(texts)), key=lambda i: -len(texts[i][0].tokens))
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i].tokens))
         for start in range(0, len(order), self._batch):
-            going = [texts[i] for i in order[start : start + self._batch]]
-            while going:
-                logits = self._logits([text.tokens for text, _ in going])
-                for (text, most), row in zip(going, logits, strict=True):
-                    self._grow(text, int(row[len(text.tokens) - 1].argmax()), most)
-                going = [one for one in going if not one[0].done]
-        return [str(postprocess_generated_text(text.text, list(text.stops), None)) for text, _ in texts]
+            self._write([texts[i] for i in order[start : start + self._batch]], self._words.decode)
+        return [str(postprocess_generated_text(text.text, list(text.stops), None)) for text in texts]
 
-    def _begun(self, request: Any) -> tuple[_Text, int]:
-        """An empty text after its context, and how many tokens it may have."""
+    def _write(self, texts: Sequence[_Text], decode: Callable[[Sequence[int]], str]) -> None:
+        """Some texts at once, each to its end."""
+
+        def ask(going: list[int]) -> np.ndarray:
+            rows = [texts[i].tokens for i in going]
+            return self._logits(rows)[np.arange(len(rows)), [len(row) - 1 for row in rows]]
+
+        def enough(i: int) -> bool:
+            text = texts[i]
+            written = text.tokens[text.start :]
+            text.text = decode(written) if written else ""
+            return len(written) >= text.most or any(stop and stop in text.text for stop in text.stops)
+
+        greedy(ask, [text.tokens for text in texts], self._words.end, enough)
+
+    def _begun(self, request: Any) -> _Text:
+        """An empty text after its context."""
         context, asked = request.args
         settings = normalize_gen_kwargs(dict(asked), WRITTEN)
         if settings.get("do_sample") or float(settings.get("temperature") or 0.0) > 0:
@@ -195,19 +209,11 @@ class RunnerLM(TemplateLM):  # type: ignore[misc]
         kept = tokens[most - self._length :]
         self._tell(request, Answer(0.0, 0, 0, len(kept) < len(tokens)))
         self.truncated += len(kept) < len(tokens)
-        return _Text(list(kept), len(kept), stops=tuple(handle_stop_sequences(settings.get("until"), eos=None))), most
-
-    def _grow(self, text: _Text, token: int, most: int) -> None:
-        assert self._words.decode is not None
-        if token == self._words.end:
-            text.done = True
-            return
-        text.tokens.append(token)
-        text.text = self._words.decode(text.tokens[text.start :])
-        text.done = len(text.tokens) - text.start >= most or any(stop and stop in text.text for stop in text.stops)
+        return _Text(list(kept), len(kept), most, tuple(handle_stop_sequences(settings.get("until"), eos=None)))
 
     def _tell(self, request: Any, answer: Answer) -> None:
         told = self.told.setdefault(int(getattr(request, "doc_id", 0) or 0), Told())
         told.tokens += answer.tokens
         told.right += answer.right
+        told.unknown += answer.unknown
         told.truncated |= answer.truncated

@@ -1,4 +1,6 @@
-"""Stage latency: the contender and the reference timed side by side (see `kdbench.stages.timing_script`)."""
+"""Stage latency: the contender and the reference timed side by side (see `kdbench.stages.timing_script`), on the same rows or,
+where they read other tokens, on the same texts.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ INT8_CALLS = 9
 """The same for graphs that are scored call by call, because a row's answer depends on its batch."""
 
 BYTES = 32 * 2**20
-"""Inputs at most, beyond two calls."""
+"""Inputs of a role at most, beyond two calls. Where both read the same rows, these are written once."""
+
+WRITTEN = ("tokens", "prefix")
+"""Inputs that are tokens, filled up on the right."""
 
 MORE = {"most": 3, "spare_seconds": 2.0, "rounds": 9}
 """Short calls get three times the pairs, and both models are opened nine times: with 60 pairs and three openings a network of
@@ -47,7 +52,9 @@ class Timed:
 
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
-    """Reads artefact, reference and data; writes latency.npz and latency.json: what `time_pair` gives for rows of the test split.
+    """Reads artefact, reference, data and, where the reference reads other tokens than the contender, reference_data; writes
+    latency.npz and latency.json: what `time_rows` gives for the test split and, of two entries of data, reference_tokens: how
+    many a row of the reference has.
 
     For a null pair the contender is a second copy of the reference.
     """
@@ -55,51 +62,107 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     if spec.get("host") and spec["host"] != digest(fingerprint()):
         raise Refusal("planned on another machine: plan again here, since timings belong to their host")
     ask = running.asked(spec, place)
-    padding = samples.shape(inputs["data"]).padding
-    x = running.of_length(samples.read(inputs["data"], "test").x, ask.length or ask.decode, padding)
+    rows = _own(inputs, ask) if "reference_data" in inputs else _shared(inputs["data"], ask)
     source = {"reference": inputs["reference"], "contender": inputs["reference" if spec["null"] else "artefact"]}
     runners = {
-        role: running.open_runner(artefacts.read(entry, place.plugins), spec["target"], place, running.first_rows(x, ask.batch))
+        role: running.open_runner(
+            artefacts.read(entry, place.plugins), spec["target"], place, running.first_rows(rows[role], ask.batch)
+        )
         for role, entry in source.items()
     }
     if ask.decode:
         runners = {role: _decoder(runner) for role, runner in runners.items()}
-    made = time_pair(runners["reference"], runners["contender"], x, ask)
+    made = time_rows(runners, rows, ask)
+    own = {"reference_tokens": _width(rows["reference"], ask)} if "reference_data" in inputs else {}
     draft.arrays("latency.npz", made.arrays)
-    draft.json("latency.json", {**made.facts, "null": spec["null"]})
+    draft.json("latency.json", {**made.facts, **own, "null": spec["null"]})
+
+
+def _shared(entry: Entry, ask: Ask) -> dict[str, dict[str, np.ndarray]]:
+    """The rows of the test split, by role, where both read the same: as wide as they are stored, or of the length asked for."""
+    x = running.of_length(samples.read(entry, "test").x, ask.length or ask.decode, samples.shape(entry).padding)
+    return dict.fromkeys(ROLES, x)
+
+
+def _own(inputs: Mapping[str, Entry], ask: Ask) -> dict[str, dict[str, np.ndarray]]:
+    """The same texts of the test split, by role, in its own tokens. The rows of a role are as wide as its longest one, at most
+    the task's length: were those of both filled up to one width, a tokenizer that needs fewer tokens would win nothing.
+
+    Raises Refusal for a length in tokens, which is not the same text in both, and for entries of other examples.
+    """
+    if ask.length or ask.decode:
+        raise Refusal("a length in tokens is not the same text for two models that read unlike tokens")
+    entries = dict(zip(ROLES, (inputs["reference_data"], inputs["data"]), strict=True))
+    rows = {role: samples.read(entry, "test") for role, entry in entries.items()}
+    ids, others = (rows[role].ids.tolist() for role in ("contender", "reference"))
+    if ids != others:
+        at = next((i for i, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), min(len(ids), len(others)))
+        raise Refusal(
+            f"the two models cannot be asked about the same texts: their test splits have {len(ids)} and {len(others)} rows, "
+            f"and the ids differ from row {at} on"
+        )
+    return {role: _needed(of.x, samples.shape(entries[role]).padding) for role, of in rows.items()}
+
+
+def _needed(x: Mapping[str, np.ndarray], padding: int) -> dict[str, np.ndarray]:
+    """Rows {name: array (n, ...)}, those of tokens without the last places that all of them fill up."""
+    used = {name: np.flatnonzero((x[name] != padding).any(axis=0)) for name in WRITTEN if name in x}
+    wide = {name: 1 + int(places.max(initial=0)) for name, places in used.items()}
+    return {name: np.ascontiguousarray(values[:, : wide[name]]) if name in wide else values for name, values in x.items()}
 
 
 def time_pair(reference: Runner, contender: Runner, x: Mapping[str, np.ndarray], ask: Ask) -> Timed:
-    """Time two runners on rows x {name: array (n, ...)}, of which as many as there are of different calls are asked.
-
-    Where they run elsewhere, they are timed there, else in this process. Raises Refusal for a runner without a bundle, and for a
-    pair of which only one runs elsewhere.
-    """
-    runners = {"reference": reference, "contender": contender}
-    if (reference.elsewhere is None) != (contender.elsewhere is None):
-        raise Refusal("only one of the two models runs on another machine: both must run in one place to be timed side by side")
+    """Time two runners on the same rows x {name: array (n, ...)}; see `time_rows`."""
     x = running.of_length(x, ask.length)
-    row = sum(values[:1].nbytes for values in x.values())
-    few = any(honesty.by_batch(runner.facts) for runner in runners.values())
-    most = min(INT8_CALLS if few else CALLS, max(2, BYTES // max(1, row * ask.batch)))
-    calls = running.calls(x, ask.batch, most)
+    return time_rows({"reference": reference, "contender": contender}, dict.fromkeys(ROLES, x), ask)
+
+
+def time_rows(runners: Mapping[str, Runner], rows: Mapping[str, Mapping[str, np.ndarray]], ask: Ask) -> Timed:
+    """Time two runners, by role, on rows {role: {name: array (n, ...)}} of the same n examples in the same order, of which as
+    many as there are of different calls are asked. They have the length that is asked for already.
+
+    Where they run elsewhere, they are timed there, else in this process. Raises Refusal for a runner without a bundle, for rows
+    of unlike numbers, and for a pair of which only one runs elsewhere.
+    """
+    if (runners["reference"].elsewhere is None) != (runners["contender"].elsewhere is None):
+        raise Refusal("only one of the two models runs on another machine: both must run in one place to be timed side by side")
+    calls = _calls(runners, rows, ask)
+    packed = {role: running.npz(x) for role, x in calls.items()}
+    named = {data: f"inputs.{role}.npz" for role, data in packed.items()}  # what both read lies in one file
     files = {
-        "inputs.npz": running.npz(calls),
-        "scored.npz": running.npz({role: scored(runner, calls) for role, runner in runners.items()}),
+        **{name: data for data, name in named.items()},
+        "scored.npz": running.npz({role: scored(runner, calls[role]) for role, runner in runners.items()}),
         timing_script.CHECKS: Path(timing_checks.__file__).read_bytes(),
     }
     tolerance = {role: honesty.tolerances(runner.facts) for role, runner in runners.items()}
-    request = {"inputs": "inputs.npz", "scored": "scored.npz", "tolerance": tolerance, "threads": ask.threads}
+    inputs = {role: named[data] for role, data in packed.items()}
+    request = {"inputs": inputs, "scored": "scored.npz", "tolerance": tolerance, "threads": ask.threads}
     request |= {"pairs": ask.pairs, "seconds": ask.seconds, **MORE}
     facts = {role: dict(runner.facts) for role, runner in runners.items()}
-    result = running.elsewhere(contender, Path(timing_script.__file__), request, runners, files)
+    result = running.elsewhere(runners["contender"], Path(timing_script.__file__), request, runners, files)
     made = _timed(_here(request, runners, files) if result is None else result)
     host = facts["contender"].get("host") if result is not None else None
-    width = 1 if ask.decode else x["tokens"].shape[1] if "tokens" in x else 0
-    made.facts.update(
-        tokens=width, batch=ask.batch, length=ask.length, decode=ask.decode, host=host or fingerprint(), facts=facts
-    )
+    about = {"batch": ask.batch, "length": ask.length, "decode": ask.decode, "host": host or fingerprint(), "facts": facts}
+    made.facts.update(tokens=_width(rows["contender"], ask), **about)
     return made
+
+
+def _calls(
+    runners: Mapping[str, Runner], rows: Mapping[str, Mapping[str, np.ndarray]], ask: Ask
+) -> dict[str, dict[str, np.ndarray]]:
+    """Inputs of as many calls for each role, about the same examples."""
+    counts = {len(values) for x in rows.values() for values in x.values()}
+    if len(counts) > 1:
+        raise Refusal(f"{' and '.join(map(str, sorted(counts)))} rows: the two models must be asked about the same examples")
+    row = max(sum(values[:1].nbytes for values in x.values()) for x in rows.values())
+    few = any(honesty.by_batch(runner.facts) for runner in runners.values())
+    most = min(INT8_CALLS if few else CALLS, max(2, BYTES // max(1, row * ask.batch)))
+    return {role: running.calls(x, ask.batch, most) for role, x in rows.items()}
+
+
+def _width(x: Mapping[str, np.ndarray], ask: Ask) -> int:
+    """The tokens of a row that a call reads or, as it writes, adds; 0 for other inputs."""
+    return 1 if ask.decode else x["tokens"].shape[1] if "tokens" in x else 0
 
 
 def _decoder(runner: Runner) -> Runner:

@@ -39,10 +39,10 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     meta = inputs["data"].json("meta.json")
     shape = None if meta["kind"] == "text" else samples.shape(inputs["data"])
     length: Any = job.spec.get("length") or 0
-    classes, prepare = tuple(str(name) for name in meta["classes"]), meta["prepare"].get("image", {})
+    classes, prepare = tuple(str(name) for name in meta["classes"]), meta["prepare"].get(meta["kind"], {})
     wanted = Wanted(shape, str(meta.get("answer", "class")), classes, int(length), prepare)
     artefact = open_any(folder, place.plugins, wanted, head)
-    if meta.get("tokenizer"):
+    if meta.get("tokenizer") and TOKENIZER not in artefact.files:
         artefact = taken_for(artefact, meta)
     costs: dict[str, Json] = {"seconds": 0.0, "cpu_seconds": 0.0, "examples": 0, "epochs": 0, "steps": 0, "teacher_passes": 0}
     said: Any = artefact.facts.get("notes") or []

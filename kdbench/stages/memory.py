@@ -16,6 +16,7 @@ import numpy as np
 from kdbench.nouns import Job, Refusal, Runner
 from kdbench.stages import Place, artefacts, memory_script, running, samples
 from kdbench.stages.host import fingerprint
+from kdbench.stages.latency import scored
 from kdbench.stages.running import Ask
 from kdbench.store import Draft, Entry
 
@@ -47,16 +48,18 @@ def of_runner(make: Callable[[], Runner], x: Mapping[str, np.ndarray], ask: Ask)
     ending. One child makes them, so that export leaves no trace; another one loads them. Where the runner runs elsewhere, it is
     measured there.
     """
-    given = running.npz(running.calls(running.of_length(x, ask.length), ask.batch, 1))
+    calls = running.calls(running.of_length(x, ask.length), ask.batch, 1)
     with tempfile.TemporaryDirectory(prefix="kdbench-") as folder:
-        made = in_child(lambda: _make(make, given, Path(folder), ask.threads))
+        made = in_child(lambda: _make(make, calls, Path(folder), ask.threads))
         found = _told(made["found"]) if made["found"] else measure(made["request"])
     return {**found, "batch": ask.batch, "length": ask.length, **{k: made[k] for k in ("model_bytes", "model_files", "facts")}}
 
 
-def _make(make: Callable[[], Runner], given: bytes, folder: Path, threads: int) -> dict[str, Any]:
+def _make(make: Callable[[], Runner], calls: Mapping[str, np.ndarray], folder: Path, threads: int) -> dict[str, Any]:
     """The model's files laid into the folder, and the request of the script, or what the script says elsewhere."""
-    runner = make()
+    runner, given = make(), running.npz(calls)
+    if "tokens" in calls:
+        scored(runner, calls)  # asked here once, so that rows which it cannot read are refused as they are when it is timed
     request: dict[str, Any] = {"inputs": "inputs.npz", "threads": threads}
     found = running.elsewhere(runner, Path(memory_script.__file__), request, {"model": runner}, {"inputs.npz": given})
     if found is None:

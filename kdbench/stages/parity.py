@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from kdbench.nets.inside import inner_values
-from kdbench.nouns import Artefact, Job, Refusal, Runner
+from kdbench.nouns import IGNORED, Artefact, Job, Refusal, Runner
 from kdbench.stages import Place, artefacts, running, samples
 from kdbench.store import Draft, Entry
 
@@ -21,7 +21,6 @@ TOLERANCE = 1e-3
 CHUNK = 256
 LARGEST = 2**24
 """Logits over a vocabulary that are compared at most."""
-IGNORED = -100
 NARROW = 32
 """Rows whose decision is the closest: the first to flip."""
 FEW = 4
@@ -48,7 +47,10 @@ def _of_tokens(artefact: Artefact, runner: Runner, rows: samples.Rows) -> dict[s
     most = max(1, LARGEST // (rows.y.shape[1] * max(1, artefact.shape.classes)))
     few = rows.take(np.arange(min(most, len(rows.y))))
     asked = few.y != IGNORED
-    here, there = eager(artefact.module, few.x)[asked], np.asarray(runner.predict(few.x), np.float32)[asked]
+    whole, said = eager(artefact.module, few.x), np.asarray(runner.predict(few.x), np.float32)
+    if said.shape != whole.shape:  # one number a token would be broadcast over the vocabulary
+        raise Refusal(f"invalid output: logits of shape {said.shape}, expected {whole.shape} (rows, tokens, vocabulary)")
+    here, there = whole[asked], said[asked]
     ids = np.array([f"{few.ids[row]}@{place}" for row, place in np.argwhere(asked)])
     facts: Mapping[str, Any] = runner.facts
     found = compare(here, there, ids, float(facts.get("tolerance", TOLERANCE)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kdbench.nouns import Artefact, Job, Refusal, Runner, Shape
-from kdbench.stages import Place, artefacts, blackbox, running, samples, scoring, texts, writing
+from kdbench.stages import Place, artefacts, blackbox, hearing, running, samples, scoring, texts, writing
 from kdbench.stages.samples import Rows
 from kdbench.stages.tokenizing import TOKENIZER
 from kdbench.store import Draft, Entry
@@ -109,11 +109,16 @@ def _unknown(inputs: Mapping[str, Entry]) -> int | None:
 
 
 def _begins(rows: Rows, inputs: Mapping[str, Entry]) -> None:
-    """Raises Refusal where the decoder of a checkpoint begins with another token than its rows do."""
-    mine = inputs["artefact"].json(artefacts.ARTEFACT).get("facts", {}).get("decoder_start")
-    start = inputs["data"].json("meta.json").get("start", mine)
+    """Raises Refusal where the decoder of a checkpoint begins with other tokens than its rows do, or hears them otherwise."""
+    facts, meta = inputs["artefact"].json(artefacts.ARTEFACT).get("facts", {}), inputs["data"].json("meta.json")
+    mine = facts.get("decoder_start")
+    start = meta.get("start", mine)
     if "prefix" in rows.x and mine is not None and mine != start:
         raise Refusal(f"predict: the decoder of this checkpoint begins with token {mine}, its rows with token {start}")
+    if "forced" in facts and facts["forced"] != meta.get("forced", []):
+        raise Refusal(f"predict: answers of this checkpoint begin with {facts['forced']}, its rows with {meta.get('forced', [])}")
+    if "front" in facts and not hearing.same(facts["front"], meta["prepare"].get("audio", {})):
+        raise Refusal("predict: this checkpoint hears otherwise than its rows are given; load it again for these data")
 
 
 def _teacher(rows: Rows, inputs: Mapping[str, Entry], place: Place) -> Runner | None:

@@ -9,6 +9,7 @@ import numpy as np
 from kdbench.nouns import Job, Refusal
 from kdbench.registry import nearest
 from kdbench.stages import Place
+from kdbench.stages.checks import NO_ROWS
 from kdbench.stages.leaks import same_inputs
 from kdbench.stages.ood import KEPT, brought
 from kdbench.stages.samples import SPLITS, Rows, raw, write
@@ -52,8 +53,8 @@ def _known(x: Mapping[str, np.ndarray], train: Mapping[str, np.ndarray]) -> list
 
 
 def mapped(y: np.ndarray, there: Sequence[str], here: Sequence[str], given: Mapping[str, str]) -> tuple[np.ndarray, list[str]]:
-    """Labels (n,) among the classes `here`, and notes. given: class there -> class here, where the names differ in more than
-    case.
+    """Labels (n,) among the classes `here`, and notes, also on classes that no row has. given: class there -> class here, where
+    the names differ in more than case. Names that are equal to the letter come first: two classes may differ in case alone.
 
     Raises Refusal for a class of these rows that is not to be found, and for names in `given` that nobody has.
     """
@@ -61,15 +62,25 @@ def mapped(y: np.ndarray, there: Sequence[str], here: Sequence[str], given: Mapp
         for known, said in ((there, name), (here, to)):
             if said not in known:
                 raise Refusal(f"probe: labels: no class {said!r}{nearest(said, tuple(known))}")
-    plain = {name.casefold(): code for code, name in enumerate(here)}
     table = np.full(len(there) + 1, -1, np.int64)  # the last place serves rows without a label
     for code, name in enumerate(there):
         to = given.get(name, name)
-        if to.casefold() in plain:
-            table[code] = plain[to.casefold()]
+        alike = [to] if to in here else [one for one in here if one.casefold() == to.casefold()]
+        if len(alike) == 1:
+            table[code] = here.index(alike[0])
         elif bool((y == code).any()):
             raise Refusal(
                 f"probe: its class {name!r} is none of the task's{nearest(name, tuple(here))}; say labels: {{{name}: ...}}"
             )
     notes = [f"class {a!r} counts as {b!r}" for a, b in given.items() if a != b]
-    return table[y], notes
+    return table[y], [*notes, *_absent(table[y], here)]
+
+
+def _absent(y: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """Notes on classes of the task that no row has, as the data of the task say them; and where all rows are of one class."""
+    counts = np.bincount(y[y >= 0], minlength=len(classes))
+    if (counts > 0).sum() == 1:
+        one = classes[int(counts.argmax())][:60]
+        return [f"all rows have the class {one!r}: a model that says nothing else is always right"]
+    absent = [name[:60] for name, count in zip(classes, counts.tolist(), strict=True) if not count]
+    return [f"no row has the class {name!r}: {NO_ROWS}" for name in absent[:20]]

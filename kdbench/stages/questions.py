@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from kdbench.nouns import Job, Refusal
+from kdbench.registry import nearest
 from kdbench.stages import Place
+from kdbench.stages.checks import grouped
 from kdbench.stages.harness_task import ANSWERS, Opened, in_json, open_task
 from kdbench.stages.quiet import quiet
 from kdbench.stages.samples import SPLITS, Rows, write
@@ -31,7 +33,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
         choices, right = answers(one)
         config = in_json(one.task.config)
     about, n = one.about, len(one.documents)
-    groups = {name: _field(one.documents, name) for name in about.groups}
+    groups, said = _groups(one, "*" in place.plugins.get("harness", spec["harness"]["name"]).facts.get("groups", ()))
     cluster = _field(one.documents, about.cluster) if about.cluster else None
     ids = _field(one.documents, about.id) if about.id else np.array([str(i) for i in range(n)])
     if len(set(ids.tolist())) < n:
@@ -48,7 +50,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
         "prepare": {},
         "licence": "",
         "source": f"lm-eval {one.name}",
-        "notes": notes(one, right, choices),
+        "notes": [*notes(one, right, choices), *said],
         "harness": one.settings(),
         "config": config,
         "choices": [min(choices, default=0), most],
@@ -91,6 +93,10 @@ def notes(one: Opened, right: np.ndarray, choices: Sequence[int]) -> list[str]:
         said.append(f"{int((right < 0).sum())} of {len(right)} questions have no single right choice")
     if len(set(choices)) > 1:
         said.append(f"{min(choices)} to {max(choices)} choices; those that a question does not have are never likely")
+    if len(right) > 1 and right[0] >= 0 and (right == right[0]).all() and not one.about.classes:
+        said.append(
+            f"the right choice of all {len(right)} questions is the same, number {right[0] + 1}: who always takes it is right"
+        )
     if one.limit and one.limit <= len(one.documents):
         said.append(f"the first {one.limit} documents only")
     return said
@@ -104,7 +110,24 @@ def _index(gold: Any, choices: Sequence[str]) -> int:
     return int(gold) if isinstance(gold, int | np.integer) and 0 <= int(gold) < len(choices) else -1
 
 
-def _field(documents: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    if any(name not in document for document in documents):
-        raise Refusal(f"a document has no field {name!r} (allowed: {', '.join(map(str, list(documents[0])[:20]))})")
-    return np.array([str(document[name]).encode("utf-8", "replace").decode() for document in documents])
+def _groups(one: Opened, named: bool) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The group columns, and notes. named: the user named them, so they may be ids, numbers in no bins, or misspelt."""
+    groups = {name: _field(one.documents, name, "") for name in one.about.groups}
+    return grouped(groups, one.about.groups, len(one.documents)) if named else (groups, [])
+
+
+def _field(documents: Sequence[Mapping[str, Any]], name: str, nothing: str | None = None) -> np.ndarray:
+    """A field of all documents, as text (n,). nothing: what stands for a document's missing value; None: that is refused, as a
+    document without the field is.
+    """
+    found = []
+    for number, document in enumerate(documents, 1):
+        if name not in document:
+            raise Refusal(f"document {number} has no field {name!r}{nearest(name, tuple(map(str, document)))}")
+        value = document[name]
+        nan = isinstance(value, float) and value != value  # it stands where a column of numbers has no value
+        lost = value is None or nan or not str(value).strip()
+        if lost and nothing is None:
+            raise Refusal(f"document {number} has no value in the field {name!r} (allowed: a text or a number in every document)")
+        found.append(str(nothing) if lost else str(value).encode("utf-8", "replace").decode())
+    return np.array(found)

@@ -36,6 +36,8 @@ CHUNK = 256
 """Rows of tokens that are asked at once."""
 WIDTH_STEP = 16
 """Widths of batches are multiples of this: a target that compiles a graph for each width meets few of them."""
+STEADY, BESIDE = 1e-3, 1e-2
+"""Answers to a row that is asked twice, and alone and beside others, may differ by this share of its largest score."""
 _NO_BUNDLE = "this target cannot be timed: its runner has no bundle"
 _LATEST: dict[tuple[str, str], Runner] = {}
 """The runner opened last, by artefact and target: a process that predicts on twenty shifted sets exports its network once."""
@@ -55,13 +57,53 @@ def open_runner(artefact: Artefact, use: Mapping[str, Any], place: Place, exampl
 
 
 def reopened(entry: Entry, use: Mapping[str, Any], place: Place, example: Mapping[str, np.ndarray]) -> Runner:
-    """As `open_runner` for the artefact of an entry, kept for the next job of this process that asks for the same."""
+    """As `open_runner` for the artefact of an entry, kept for the next job of this process that asks for the same.
+
+    Raises Refusal for a file whose answers are not its own: see `steady`.
+    """
     key = (entry.key, canonical(use))
     if key not in _LATEST:
-        runner = open_runner(artefacts.read(entry, place.plugins), use, place, example)
+        artefact = artefacts.read(entry, place.plugins)
+        runner = open_runner(artefact, use, place, example)
+        if artefact.runtime != "torch":  # networks that are built here answer in evaluation mode; a file may hold anything
+            steady(runner, example)
         _LATEST.clear()
         _LATEST[key] = runner
     return _LATEST[key]
+
+
+def steady(runner: Runner, x: Mapping[str, np.ndarray]) -> None:
+    """Raises Refusal where the rows x {name: array (n, ...)} are not answered alike when they are asked again, or a row otherwise
+    alone than among the others. An int8 graph may do the latter by design: its scales can be the whole batch's.
+
+    What is not finite or of another shape is left to those who read the answers.
+    """
+
+    def said(rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(runner.predict(rows), np.float32)
+
+    n = len(next(iter(x.values())))
+    first, again = said(x), said(x)
+    precision = float(runner.facts.get("tolerance") or 0)  # type: ignore[arg-type]
+    if _apart(first, again) > max(STEADY, precision):
+        raise Refusal(f"invalid output: the same {n} rows, asked twice, have different answers: it is random, or keeps a state")
+    if n < 2 or "int8" in str(runner.facts.get("precision", "")):
+        return
+    off = _apart(first, np.concatenate([said({name: values[i : i + 1] for name, values in x.items()}) for i in range(n)]))
+    allowed = max(BESIDE, precision)
+    if off > allowed:
+        raise Refusal(
+            f"invalid output: a row is answered otherwise alone than beside {n - 1} other (by {off:.2g} of its largest score, "
+            f"{allowed:g} allowed): it depends on its batch"
+        )
+
+
+def _apart(here: np.ndarray, there: np.ndarray) -> float:
+    """The largest difference, relative to the largest score of its row; 0 where the two cannot be compared."""
+    if here.shape != there.shape or here.ndim < 2 or not (np.isfinite(here).all() and np.isfinite(there).all()):
+        return 0.0
+    scale = np.maximum(np.abs(here).max(axis=-1, initial=0.0), 1e-6)
+    return float((np.abs(here - there).max(axis=-1, initial=0.0) / scale).max(initial=0.0))
 
 
 def first_rows(x: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:

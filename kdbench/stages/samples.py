@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kdbench.nouns import Refusal, Shape, canonical, group_file
-from kdbench.stages import sound, texts
+from kdbench.stages import hearing, sound, texts
 from kdbench.store import Draft, Entry
 
 SPLITS = ("train", "validation", "test")
@@ -100,7 +100,7 @@ def ready(name: str, value: np.ndarray, prepare: Mapping[str, Any]) -> np.ndarra
     if name == "text":
         return value
     if name == "audio":
-        return sound.ready(value, prepare[name])
+        return hearing.ready(value, prepare[name]) if "chunk" in prepare[name] else sound.ready(value, prepare[name])
     if name not in ("image", "numeric"):
         return np.ascontiguousarray(value, np.int64)
     mean, std = (np.asarray(prepare[name][k], np.float32) for k in ("mean", "std"))
@@ -119,7 +119,8 @@ def shape(entry: Entry) -> Shape:
     classes = {"class": len(meta["classes"]), "vector": 0}.get(answer, levels[0] if levels else 0)
     sizes = {name: tuple(meta["inputs"][name]["shape"]) for name in inputs(meta)}
     if "audio" in sizes:
-        sizes["audio"] = sound.size(sizes["audio"][0], meta["prepare"]["audio"])
+        front = meta["prepare"]["audio"]
+        sizes["audio"] = (hearing if "chunk" in front else sound).size(sizes["audio"][0], front)
     return Shape(meta["kind"], sizes, classes, levels, answer, meta.get("padding", 0), meta.get("separator", -1))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kdbench.nouns import Refusal, Runner, Shape
+from kdbench.nouns import IGNORED, Refusal, Runner, Shape
 from kdbench.stages.samples import Rows
 
 LARGEST = 2**24
@@ -24,13 +24,12 @@ TOP = 8
 """How many of the likeliest tokens are kept at each position."""
 TOKENS = "tokens."
 """What the names of arrays with one row a token begin with; the others have one row an example."""
-IGNORED = -100
 
 
 def score(
     runner: Runner, rows: Rows, shape: Shape, teacher: Runner | None = None, unknown: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Score the labels `rows.y` int64 (n, length), -100 where nothing is asked, under a model that gives logits (b, length, V).
+    """Score the labels `rows.y` int64 (n, length), IGNORED where nothing is asked, under a model of logits (b, length, V).
 
     Per example, summed over its m_i tokens, float64 (n,): `tokens` (m_i), `bytes` (where the rows know them), `nll`, `right` (the
     likeliest token is the one that came), `entropy`; (n, 15) of the confidence in the likeliest token, in right-closed bins of

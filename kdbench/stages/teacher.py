@@ -1,9 +1,12 @@
-"""Find the teacher of a fit: recorded outputs where they are honest, the live network where they are not."""
+"""Find the teacher of a fit: recorded outputs where they are honest, the live network where they are not.
+
+A teacher of another task reads other data about the same examples, so it is never live.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,7 +15,7 @@ from kdbench.nets.build import feature_shapes
 from kdbench.nets.taps import expand, inner_names
 from kdbench.nouns import Artefact, Refusal
 from kdbench.registry import Plugins
-from kdbench.stages import artefacts
+from kdbench.stages import artefacts, other_task
 from kdbench.stages.outputs import OUTPUTS, VOCABULARY, inner_of, taps_of
 from kdbench.stages.samples import Rows
 from kdbench.store import Entry
@@ -56,19 +59,22 @@ def teach(recipe: Recipe, inputs: Mapping[str, Entry], plugins: Plugins, rows: R
     features = any(term.taps for term in taking)
     fresh = [view.name for view in recipe.views if not view.recorded]
     whole = fresh or named or any(term.inner for term in taking)
+    notes = other_task.check(inputs)
     if not whole and "outputs" in inputs:
         facts = inputs["outputs"].json(OUTPUTS)
         if recipe.shape.answer != "vector":  # vectors have as many numbers as their model wants, and no names
             _same_classes(facts.get("classes"), known.classes)
         if facts.get("logits", True) and (facts["taps"] or not features):
-            return _recorded(recipe, inputs["outputs"], features, rows, known)
+            found = _recorded(recipe, inputs["outputs"], features, rows, known)
+            return replace(found, notes=(*notes, *found.notes))
     if "teacher" not in inputs:
         asked = next((term.name for term in taking), named[0] if named else "")
         attention = any(term.inner for term in taking)
         why = "attention is not recorded" if attention else "its features were not recorded"
         why = f"view {fresh[0]!r} changes the examples" if fresh else why
         lost = f"the live teacher, because {why}" if "outputs" in inputs else "a teacher"
-        raise Refusal(f"fit: {asked!r} needs {lost}, and none was given")
+        none = "that of another task reads other rows" if notes else "none was given"
+        raise Refusal(f"fit: {asked!r} needs {lost}, and {none}")
     return _alive(recipe, artefacts.read(inputs["teacher"], plugins), plugins, known)
 
 

@@ -3,9 +3,9 @@
     python timing_script.py REQUEST.json        # the result is printed as one line of JSON
 
 Request: {"reference": {"folder", "loader"}, "contender": {"folder", "loader"}, "inputs", "scored"} and what DEFAULTS names.
-`inputs`: an npz of the models' inputs, arrays (k, batch, ...), k calls' worth of rows; `scored`: an npz with `reference` and
-`contender`, (k, batch, classes), what the scored predictions say about these rows; both relative to the folder `files`, which
-holds timing_checks.py too, unless it is "" and that lies beside this file. `tolerance`: {role: {"answers", "batch"}}.
+`inputs`: {role: an npz of what it reads}, arrays (k, batch, ...), k calls' worth of rows, for both about the same examples (one
+file may serve both); `scored`: an npz of both roles, (k, batch, classes), what the scored predictions say about these rows; all
+in the folder `files` with timing_checks.py, unless it is "" and that lies beside this. `tolerance`: {role: {"answers", "batch"}}.
 A loader is a Python file with `load(folder, threads) -> call` and, if {name: array} are not what `call` takes,
 `ready(x) -> inputs`; `call(inputs)` gives an array (batch, classes).
 
@@ -42,7 +42,7 @@ import numpy as np
 CHECKS = "timing_checks.py"
 ROLES = ("reference", "contender")
 SETTINGS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-SAME = 1e-3  # two answers to the same inputs differ by no more than this share of the row's largest score
+SAME = 1e-3  # two answers to the same inputs differ by no more than this share of the largest score
 SETTLED = 0.05  # warm-up ends when the best of ten calls is within this share of the best of the ten before
 RESOLVABLE = 50  # a timed sample lasts at least this many ticks of the clock
 DEFAULTS = {
@@ -55,12 +55,14 @@ DEFAULTS = {
 class Model:
     """One model of the pair, and all that was seen of it. answers, repeats: what `timing_checks.compare` found."""
 
-    def __init__(self, role: str, ask: Mapping[str, Any], arrays: Sequence[Any], checks: Any) -> None:
-        calls, self.scored, self.checks = arrays[0], np.asarray(arrays[1][role]), checks
+    def __init__(self, role: str, ask: Mapping[str, Any], scored: np.ndarray, checks: Any) -> None:
+        inputs, self.scored, self.checks = _arrays(ask, ask["inputs"][role]), scored, checks
+        by_call = zip(*inputs.values(), scored, strict=True)  # as many of each, or there is no pair
+        self.calls = [dict(zip(inputs, one, strict=True)) for *one, _ in by_call]
         self.module = imported(ask[role]["loader"], f"kdbench_loader_{role}")
         self.folder, self.threads, self.waited = ask[role]["folder"], ask["threads"], ask["waited"]
         self.tolerance = {"answers": SAME, "batch": SAME, **ask["tolerance"].get(role, {})}
-        self.first, self.run = self.ready(calls[0]), checks.nothing
+        self.first, self.run = self.ready(self.calls[0]), checks.nothing
         self.said: np.ndarray | None = None
         self.answers, self.repeats = checks.nothing(), checks.nothing()
         self.blocks: dict[str, list[Any]] = {name: [] for name in ("wall", "waited", "cpu", "switches")}
@@ -117,8 +119,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     ask = {**DEFAULTS, **request}
     if ask["pairs"] < 3 or ask["calls"] < 1 or ask["discard"] < 0 or ask["warmup"] < 3:
         raise ValueError("pairs and warmup must be at least 3, calls at least 1, discard at least 0")
-    inputs, scored = (_arrays(ask, name) for name in ("inputs", "scored"))
-    calls = [{name: values[i] for name, values in inputs.items()} for i in range(len(next(iter(inputs.values()))))]
+    scored = _arrays(ask, ask["scored"])
     checks = imported(os.path.join(ask["files"] or os.path.dirname(os.path.abspath(__file__)), CHECKS), "kdbench_timing_checks")
     result: dict[str, Any] = {"load_before": os.getloadavg()[0], "governor": _governor(), "timer_resolution": _resolution()}
     was = gc.isenabled()
@@ -126,10 +127,10 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     gc.disable()
     try:
         with _waiting() as waited:
-            models = [Model(role, {**ask, "waited": waited}, (calls, scored), checks) for role in ROLES]
+            models = [Model(role, {**ask, "waited": waited}, scored[role], checks) for role in ROLES]
             result |= _alternate(models, ask, result["timer_resolution"])
-            fresh = checks.fresh(models[1], calls, ask, result["inner"])
-        together = [checks.together(model, calls) for model in models]
+            fresh = checks.fresh(models[1], models[1].calls, ask, result["inner"])
+        together = [checks.together(model, model.calls) for model in models]
     finally:
         if was:
             gc.enable()
@@ -213,7 +214,7 @@ def imported(path: str, name: str) -> Any:
 
 
 def _arrays(ask: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
-    with np.load(os.path.join(ask["files"], ask[name]), allow_pickle=False) as held:
+    with np.load(os.path.join(ask["files"], name), allow_pickle=False) as held:
         return {key: held[key] for key in held.files}
 
 

@@ -15,51 +15,62 @@ from typing import Any
 
 import numpy as np
 
-from kdbench.nouns import ALTERNATIVE, Job, Refusal
-from kdbench.stages import Place
+from kdbench.nouns import ALTERNATIVE, IGNORED, Job, Refusal
+from kdbench.stages import Place, hearing, speech
 from kdbench.stages.samples import SPLITS, Rows, raw, write
 from kdbench.stages.tokenizing import TOKENIZER, Tokenizer, open_tokenizer
-from kdbench.stages.windows import IGNORED, packed, windowed
+from kdbench.stages.windows import packed, windowed
 from kdbench.store import Draft, Entry
 
 
 def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> None:
     """spec: length (tokens a row at most), layout ("pair" or "prompt", for answers in text), start (the token that a decoder
-    begins with, where its checkpoint says it). Reads `data` (kind text, or audio with references) and `tokenizer`; writes the
-    same examples as tokens int64 (n, length), filled up on the right.
+    begins with, where its checkpoint says it), forced (the tokens after it with which its answers begin), front (how a
+    checkpoint of speech hears, see `speech.said`). Reads `data` (kind text, or audio with references) and `tokenizer`; writes
+    the same examples as tokens int64 (n, length), filled up on the right.
 
     Beside them: `truncated` bool (n,), `bytes` int64 (n,) of the tokens that are asked for, `target` as it was; meta says the
     size of the vocabulary (levels), the special tokens, what separates a pair, the tokenizer's fingerprint and, of answers in
-    text, the token that the answer, or the prompt before it, begins with (start).
+    text, the token that the answer, or the prompt before it, begins with (start), and those after it (forced).
     """
     del place
     spec: Mapping[str, Any] = job.spec
     length, layout = int(spec["length"]), str(spec["layout"])
     meta = inputs["data"].json("meta.json")
     tokenizer = open_tokenizer(inputs["tokenizer"].bytes(TOKENIZER))
-    start = _start(tokenizer, layout, spec.get("start"))
+    begins = [_start(tokenizer, layout, one) for one in (spec.get("start"), *spec.get("forced", ()))]
+    front = speech.front(spec["front"]) if "front" in spec else None
     parts, codes = [], []
     for code, name in enumerate(SPLITS):
         rows = raw(inputs["data"], name)
         if len(rows.y):
-            parts.append(_tokens(rows, meta, tokenizer, (length, layout, name, start)))
+            rows = rows if front is None else _heard(rows, meta, front)
+            parts.append(_tokens(rows, meta, tokenizer, (length, layout, name, begins)))
             codes.append(np.full(len(parts[-1].y), code))
     if not parts:
         raise Refusal("tokens: the data have no rows")
     rows, split = together(parts), np.concatenate(codes)
-    said = {"bos": tokenizer.bos, "eos": tokenizer.eos, "pad": tokenizer.padding, "unk": tokenizer.unknown}
-    more = {
-        "kind": "tokens" if meta["kind"] == "text" else meta["kind"],
+    more = {**_about(tokenizer, meta["kind"]), "layout": layout}
+    if meta["answer"] == "text":
+        more["start"] = begins[0]
+    if begins[1:]:
+        more["forced"] = begins[1:]
+    if front is not None:
+        note = hearing.noted(int(meta["prepare"]["audio"]["rate"]), front)
+        more |= {"prepare": {"audio": front}, "notes": [*meta["notes"], note]}
+    write(draft, rows, split, {**meta, **more})
+
+
+def _about(tokenizer: Tokenizer, kind: str) -> dict[str, Any]:
+    """What meta says of the tokens."""
+    return {
+        "kind": "tokens" if kind == "text" else kind,
         "levels": [tokenizer.size],
         "padding": tokenizer.padding,
         "separator": tokenizer.separator,
         "tokenizer": tokenizer.fingerprint,
-        "special": said,
-        "layout": layout,
+        "special": {"bos": tokenizer.bos, "eos": tokenizer.eos, "pad": tokenizer.padding, "unk": tokenizer.unknown},
     }
-    if meta["answer"] == "text":
-        more["start"] = start
-    write(draft, rows, split, {**meta, **more})
 
 
 def _start(tokenizer: Tokenizer, layout: str, said: Any) -> int:
@@ -71,13 +82,21 @@ def _start(tokenizer: Tokenizer, layout: str, said: Any) -> int:
     return start
 
 
-def _tokens(rows: Rows, meta: Mapping[str, Any], tokenizer: Tokenizer, form: tuple[int, str, str, int]) -> Rows:
-    length, layout, split, start = form
+def _heard(rows: Rows, meta: Mapping[str, Any], front: Mapping[str, Any]) -> Rows:
+    try:
+        clips = hearing.heard(rows.x["audio"], int(meta["prepare"]["audio"]["rate"]), front)
+    except Refusal as error:
+        raise Refusal(f"tokens: {error}") from None
+    return replace(rows, x={**rows.x, "audio": clips})
+
+
+def _tokens(rows: Rows, meta: Mapping[str, Any], tokenizer: Tokenizer, form: tuple[int, str, str, list[int]]) -> Rows:
+    length, layout, split, begins = form
     answer = meta["answer"]
     if answer == "next":
         return packed(rows, tokenizer, length) if split == "train" else windowed(rows, tokenizer, length)
     if answer == "text":
-        return _answered(rows, tokenizer, (start, length), layout)
+        return _answered(rows, tokenizer, (begins, length), layout)
     texts = rows.x["text"]
     if answer == "vector" and texts.shape[1] == 2:
         (one, lost), (other, more) = (tokenizer.cut(texts[:, j].tolist(), length) for j in (0, 1))
@@ -89,24 +108,27 @@ def _tokens(rows: Rows, meta: Mapping[str, Any], tokenizer: Tokenizer, form: tup
     return replace(rows, x={"tokens": tokens}, more={**rows.more, "truncated": np.array(lost, bool)})
 
 
-def _answered(rows: Rows, tokenizer: Tokenizer, form: tuple[int, int], layout: str) -> Rows:
-    """A source and its reference. "pair": two rows of tokens, the second one after the decoder's first token; "prompt": one
+def _answered(rows: Rows, tokenizer: Tokenizer, form: tuple[list[int], int], layout: str) -> Rows:
+    """A source and its reference. "pair": two rows of tokens, the second one after the decoder's first tokens; "prompt": one
     row, in which the reference follows the source, and half of the row is the reference's. A prompt that is too long loses its
-    beginning, a reference its end; `bytes` are those of the tokens that are left of it. form: first token, length.
+    beginning, a reference its end; `bytes` are those of the tokens that are left of it. form: first tokens, length.
     """
-    start, length = form
+    begins, length = form
+    asked = length + 1 - len(begins)
+    if asked < 1:
+        raise Refusal(f"tokens: length {length} is no more than the {len(begins)} tokens that every answer begins with")
     if "target" not in rows.more:
         raise Refusal("tokens: the data have no reference texts, which the answer 'text' needs")
     target = tokenizer.spans([text.partition(ALTERNATIVE)[0] for text in rows.more["target"].tolist()])
     ends = [] if tokenizer.eos is None else [tokenizer.eos]
-    most = room(length) if layout == "prompt" else length
+    most = room(length) if layout == "prompt" else asked
     size = np.array([sum(spans[:most]) for _, spans in target], np.int64)
     if layout == "prompt":
-        tokens, y, lost = _prompts(rows, tokenizer, [ids + ends for ids, _ in target], (start, length))
+        tokens, y, lost = _prompts(rows, tokenizer, [ids + ends for ids, _ in target], (begins[0], length))
         return replace(rows, x={"tokens": tokens}, y=y, more={**rows.more, "bytes": size, "truncated": lost})
-    prefix = [[start, *ids][:length] for ids, _ in target]
-    wanted = [[*ids, *ends][:length] for ids, _ in target]
-    lost = np.array([len(ids) + len(ends) > length for ids, _ in target], bool)
+    prefix = [[*begins, *ids][:length] for ids, _ in target]
+    wanted = [[*[IGNORED] * (len(begins) - 1), *ids, *ends][:length] for ids, _ in target]
+    lost = np.array([len(ids) + len(ends) > asked for ids, _ in target], bool)
     x = dict(rows.x)
     if "text" in x:
         sources, short = tokenizer.cut(x.pop("text")[:, 0].tolist(), length)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kdbench.nouns import Artefact, Job, Refusal, Shape
+from kdbench.nouns import IGNORED, Artefact, Job, Refusal, Shape
 from kdbench.stages import Place, artefacts, samples
 from kdbench.stages.energy import Spent
 from kdbench.store import Draft, Entry
@@ -50,7 +50,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     draft.array("tokens.npy", tokens)
     draft.array("log_probability.npy", log_probability)
     draft.array("rest.npy", rest)
-    mass = -np.expm1(rest[rows.y != -100].astype(np.float64))
+    mass = -np.expm1(rest[rows.y != IGNORED].astype(np.float64))
     covered = (
         {"mean": float(mass.mean()), **{name: float(np.quantile(mass, q)) for name, q in QUANTILES.items()}} if len(mass) else {}
     )

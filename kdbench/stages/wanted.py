@@ -13,7 +13,7 @@ from kdbench.nouns import Artefact, Refusal, Shape
 class Wanted:
     """What a task asks. shape: of its data; of texts that are no tokens yet, None, and then `answer`, and `length`, the tokens of
     a row, decide it together with the checkpoint's own tokenizer. classes: names, in the order of the labels. prepare: how
-    its images are standardised, {mean, std}.
+    its images are standardised, {mean, std}, or its front end of sound.
     """
 
     shape: Shape | None

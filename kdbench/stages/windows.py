@@ -6,12 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kdbench.nouns import Refusal
+from kdbench.nouns import IGNORED, Refusal
 from kdbench.stages.samples import Rows
 from kdbench.stages.tokenizing import Tokenizer
-
-IGNORED = -100
-"""The label of a place where no token is asked for."""
 
 
 def windowed(rows: Rows, tokenizer: Tokenizer, length: int) -> Rows:

@@ -1,7 +1,7 @@
 """What a model writes: the likeliest token after what it has read and written so far, again and again, until it ends.
 
 It goes through the runner of the target, so that an int8 graph writes as int8. Nothing is remembered between tokens: every step
-reads all that was written. Ties go to the lower token.
+reads all that was written.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from kdbench.nouns import Refusal, Runner, Shape
+from kdbench.nouns import IGNORED, Refusal, Runner, Shape
+from kdbench.stages.greedy import greedy
 from kdbench.stages.samples import Rows
 from kdbench.stages.texts import column
 from kdbench.stages.tokenizing import Tokenizer, open_tokenizer
@@ -18,17 +19,16 @@ from kdbench.stages.tokenizing import Tokenizer, open_tokenizer
 LARGEST = 2**23
 """Logits that one call may give (32 MB): the rows of a batch follow from it."""
 MOST_ROWS = 64
-IGNORED = -100
 
 
 def write(runner: Runner, rows: Rows, shape: Shape, tokenizer_json: bytes, most: int) -> dict[str, np.ndarray]:
     """Greedy decoding of every row. Gives `text` and, where the rows know it, `reference`, object arrays of str (n,); `written`
     int64 (n,), the tokens written, without the one that ends; `ended` bool (n,), whether the model ended by itself.
 
-    rows: of an answer in text; with an input "prefix" the answer begins after its first token, else after the part of "tokens"
-    that is not asked for, which is cut the same whatever its reference is (see `tokens.room`). most: new tokens at most; no row
-    grows wider than the rows of the data, for a model may have no positions beyond. Raises Refusal for logits of another shape or
-    that are not finite, and for most < 1.
+    rows: of an answer in text; with an input "prefix" the answer begins after its first tokens, as many as in every row come
+    before what is asked for, else after the part of "tokens" that is not asked for, which is cut the same whatever its reference
+    is (see `tokens.room`). most: new tokens at most; no row grows wider than the rows of the data, for a model may have no
+    positions beyond. Raises Refusal for logits of another shape or that are not finite, and for most < 1.
     """
     if most < 1:
         raise Refusal(f"writing: {most} new tokens (allowed: 1 or more)")
@@ -46,9 +46,11 @@ def write(runner: Runner, rows: Rows, shape: Shape, tokenizer_json: bytes, most:
 
 
 def _starts(rows: Rows, shape: Shape) -> list[list[int]]:
-    """What is there before the first word of each answer: the decoder's first token, or the prompt."""
+    """What is there before the first word of each answer: the decoder's first tokens, or the prompt."""
     if "prefix" in rows.x:
-        return [[int(row[0])] for row in rows.x["prefix"]]
+        places = np.flatnonzero((rows.y != IGNORED).any(axis=0))
+        begins = int(places[0]) + 1 if len(places) else 1
+        return [row[:begins].tolist() for row in rows.x["prefix"]]
     found = []
     for tokens, y in zip(rows.x["tokens"], rows.y, strict=True):
         asked = np.flatnonzero(y != IGNORED)
@@ -87,20 +89,14 @@ def _written(
     room = shape.inputs[asked][0]
     said = [list(starts[at]) for at in index]
     fixed = {name: value[index] for name, value in rows.x.items() if name != asked}
-    going = [i for i, row in enumerate(said) if len(row) < room + 1]
-    ended = [False] * len(index)
-    while going:
-        logits = _next(runner, (fixed, rows, index), [said[i] for i in going], going, shape)
-        chosen = logits.argmax(axis=1)
-        still = []
-        for i, token in zip(going, chosen.tolist(), strict=True):
-            if token == tokenizer.eos:
-                ended[i] = True
-                continue
-            said[i].append(token)
-            if len(said[i]) - len(starts[index[i]]) < most and len(said[i]) <= room:
-                still.append(i)
-        going = still
+
+    def ask(going: list[int]) -> np.ndarray:
+        return _next(runner, (fixed, rows, index), [said[i] for i in going], going, shape)
+
+    def enough(i: int) -> bool:
+        return len(said[i]) - len(starts[index[i]]) >= most or len(said[i]) > room
+
+    ended = greedy(ask, said, tokenizer.eos, enough)
     return [(said[i][len(starts[at]) :], ended[i]) for i, at in enumerate(index)]
 
 

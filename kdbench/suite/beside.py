@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from kdbench.nouns import Harness, Probe, Task, labelled
+from kdbench.nouns import Harness, Probe, Task, Use, labelled
 from kdbench.registry import Plugins, nearest
 from kdbench.suite.blocks import HARNESS, PROBE, given
 from kdbench.suite.cursor import Cursor
@@ -92,8 +92,17 @@ def asked_beside(at: tuple[str | int, ...], task: Task, plugins: Plugins) -> Fou
             for part in group.split("*"):
                 if "*" not in columns and part not in (*columns, "class"):
                     yield (*at, "probes", i), f"{name} has no group column {part!r}{nearest(part, (*columns, 'class'))}"
+        yield from no_label((*at, "probes", i), probe.groups, probe.dataset, plugins)
     if task.harness.tasks and mine.get("answer", "class") not in ("next", "text"):
         yield (
             (*at, "harness"),
             f"lm-eval asks language models; the models of this task answer with a {mine.get('answer', 'class')}",
         )
+
+
+def no_label(at: tuple[str | int, ...], groups: tuple[str, ...], dataset: Use, plugins: Plugins) -> Found:
+    """Group columns "class", the label, of a dataset whose examples have none, because it asks for tokens or texts."""
+    for i, group in enumerate(groups):
+        if "class" in group.split("*") and plugins.about(dataset).get("answer") in ("next", "text"):
+            allowed = "columns of the data by a name of their own"
+            yield (*at, i), f"found {group!r}, the label, which no example of {dataset.name!r} has (allowed: {allowed})"

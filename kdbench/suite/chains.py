@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from kdbench.nouns import Compress, Contender, Fit, Load, Relabel, Start, Step, Task
 from kdbench.registry import Plugins, nearest
+from kdbench.suite.names import BETWEEN
 
 Path = tuple[str | int, ...]
 Found = Iterator[tuple[Path, str]]
@@ -15,24 +16,24 @@ Found = Iterator[tuple[Path, str]]
 def chains(at: Path, task: Task, plugins: Plugins) -> Found:
     """What is wrong with the steps of a task: (path, text) each."""
     rows = {row.name: row for row in task.rows()}
-    wrong = [found for row in task.rows() for found in _references(_place(at, task, row), row, rows, plugins)]
+    wrong = [found for row in task.rows() for found in _references(place(at, task, row), row, rows, plugins)]
     yield from wrong
     if wrong:
         return
-    graph = {row.name: _follows(row, plugins) for row in task.rows()}
+    graph = {row.name: [name for name in follows(row, plugins) if BETWEEN not in name] for row in task.rows()}
     try:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         circle = list(reversed(error.args[1]))
         text = f"the contenders wait for each other: {' -> '.join(circle)}"
-        yield _place(at, task, rows[circle[0]]), text
+        yield place(at, task, rows[circle[0]]), text
         return
     ends: dict[str, str] = {}
     for name in order:
         row = rows[name]
         problems: list[tuple[int, str]] = []
         ends[name] = _walk(row.steps, ends, plugins, problems)
-        yield from (((*_place(at, task, row), i), text) for i, text in problems)
+        yield from (((*place(at, task, row), i), text) for i, text in problems)
 
 
 def asks_teacher(fit: Fit, plugins: Plugins) -> bool:
@@ -42,7 +43,8 @@ def asks_teacher(fit: Fit, plugins: Plugins) -> bool:
     return any("teacher" in described.evidence for described in asked)
 
 
-def _place(at: Path, task: Task, row: Contender) -> Path:
+def place(at: Path, task: Task, row: Contender) -> Path:
+    """Where the steps of a row stand in the records of its task, which are at `at`."""
     return (*at, "teacher", "steps") if row is task.teacher else (*at, "contenders", row.name)
 
 
@@ -59,17 +61,19 @@ def _references(at: Path, row: Contender, rows: Mapping[str, Contender], plugins
             yield (*at, i), f"{kind} would throw away the earlier steps (allowed after the first step: fit, compress)"
         source = step.source if isinstance(step, Start) else step.teacher if isinstance(step, Fit | Relabel) else "teacher"
         key = "start" if isinstance(step, Start) else "teacher"
-        if source not in rows:
+        away = BETWEEN in source
+        if away and not isinstance(step, Fit):
+            what = "start is from" if key == "start" else "relabel asks about the rows of"
+            yield (*at, i, key), f"{what} the task itself, found {source!r} (allowed: {', '.join(rows)})"
+        elif not away and source not in rows:
             yield (*at, i, key), f"no contender named {source!r}{nearest(source, list(rows))}"
         elif isinstance(step, Fit) and source != "teacher" and not asks_teacher(step, plugins):
-            yield (
-                (*at, i, key),
-                f"no term of this fit asks for a teacher, so {source!r} would not be used (allowed: no key 'teacher')",
-            )
+            text = f"no term of this fit asks for a teacher, so {source!r} would not be used (allowed: no key 'teacher')"
+            yield (*at, i, key), text
 
 
-def _follows(row: Contender, plugins: Plugins) -> list[str]:
-    """The contenders that must be made before this one."""
+def follows(row: Contender, plugins: Plugins) -> list[str]:
+    """The contenders that must be made before this one; those of another task as TASK/CONTENDER."""
     starts = [step.source for step in row.steps if isinstance(step, Start)]
     taught = [step.teacher for step in row.steps if isinstance(step, Fit) and asks_teacher(step, plugins)]
     return starts + taught + [step.teacher for step in row.steps if isinstance(step, Relabel)]

@@ -11,16 +11,17 @@ from typing import TypeAlias
 from kdbench.nouns import Data, Fit, Gate, Suite, Task, labelled
 from kdbench.registry import Plugins, nearest
 from kdbench.suite import names
-from kdbench.suite.beside import asked_beside
+from kdbench.suite.beside import asked_beside, no_label
 from kdbench.suite.chains import chains
 from kdbench.suite.compare import comparison
 from kdbench.suite.measure import gate_scenario, measuring
+from kdbench.suite.other_task import other_tasks
 
 Path: TypeAlias = tuple[str | int, ...]
 Found: TypeAlias = Iterator[tuple[Path, str]]
 
 LABEL = "class"
-"""The group column that every task has: the label of each example."""
+"""The group column that every task of classes has: the label of each example."""
 
 
 def check(suite: Suite, plugins: Plugins, cap: int) -> Found:
@@ -40,6 +41,7 @@ def check(suite: Suite, plugins: Plugins, cap: int) -> Found:
         yield from _fits(at, task, plugins)
         yield from asked_beside(at, task, plugins)
         yield from chains(at, task, plugins)
+    yield from other_tasks(suite, plugins)
     for i, gate in enumerate(suite.gates):
         yield from _gate(("gates", i), gate, suite, plugins)
     yield from comparison(("compare",), suite, plugins)
@@ -62,6 +64,7 @@ def _data(at: Path, data: Data, plugins: Plugins) -> Found:
     described = plugins.get("dataset", data.dataset.name)
     kind = str(described.facts.get("kind", ""))
     yield from _groups((*at, "groups"), data, tuple(described.facts.get("groups", ())))
+    yield from no_label((*at, "groups"), data.groups, data.dataset, plugins)
     if data.validation >= 1:
         yield (*at, "validation"), f"found {data.validation:g} (allowed: a share below 1; something must be left to train on)"
     for i, used in enumerate(data.shifts):

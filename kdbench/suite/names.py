@@ -6,6 +6,8 @@ import unicodedata
 
 LONGEST = 64
 INSIDE = frozenset("._+- ")
+BETWEEN = "/"
+"""Between a task and its contender, where another task names it. No name can hold it."""
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in "0123456789\u00b9\u00b2\u00b3")}
 )

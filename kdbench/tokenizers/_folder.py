@@ -20,6 +20,9 @@ SECTION = {"strategy": "BatchLongest", "direction": "Right", "pad_to_multiple_of
 ROLES = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 """The special tokens of BERT, which a folder may call otherwise."""
 
+PLAIN_BYTES = ("whisper", "gpt2")
+"""Types whose texts are pairs of bytes joined by a list of merges, without anything put around them."""
+
 
 def plain(place: Path) -> bytes:
     """The bytes of a regular file. Raises Refusal for anything else, and for one that is too large."""
@@ -42,7 +45,8 @@ def of_folder(folder: Path) -> bytes:
     """
     said = _facts(folder, "special_tokens_map.json") | _facts(folder, "tokenizer_config.json")
     if not (folder / NAME).exists():
-        return _of_vocabulary(folder, said)
+        merges = (folder / "vocab.json").exists() and (folder / "merges.txt").exists()
+        return _of_merges(folder, said) if merges else _of_vocabulary(folder, said)
     facts = _parsed(folder / NAME)
     padding = _name(said.get("pad_token")) or _numbered(facts, _facts(folder, "config.json").get("pad_token_id"))
     if padding:
@@ -75,6 +79,38 @@ def _of_vocabulary(folder: Path, said: dict[str, Any]) -> bytes:
     inner.add_special_tokens([token for token in (padding, unknown, first, last, "[MASK]") if token in vocabulary])
     if padding in vocabulary:
         inner.enable_padding(pad_id=vocabulary[padding], pad_token=padding)
+    return inner.to_str().encode("utf-8")
+
+
+def _of_merges(folder: Path, said: dict[str, Any]) -> bytes:
+    """The tokenizer of vocab.json and merges.txt, with the tokens that other files add to them."""
+    kind = str(_facts(folder, "config.json").get("model_type"))
+    if kind not in PLAIN_BYTES:
+        some = " or ".join(PLAIN_BYTES)
+        raise Refusal(f"file: {folder} has vocab.json and merges.txt, but no {NAME}, which a {kind[:40]} needs (else: {some})")
+    try:
+        lines = plain(folder / "merges.txt").decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise Refusal(f"file: {folder}/merges.txt is not UTF-8") from None
+    pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+    joined = [(pair[0], pair[-1]) for pair in pairs]
+    vocabulary = _facts(folder, "vocab.json")
+    added = {str(name): number for name, number in _facts(folder, "added_tokens.json").items()}
+    listed = said.get("added_tokens_decoder")
+    added |= {_name(one): int(number) for number, one in listed.items()} if isinstance(listed, dict) else {}
+    numbers = {**added, **vocabulary}
+    if not all(isinstance(number, int) for number in numbers.values()):
+        raise Refusal(f"file: {folder}/vocab.json must give a number to each token")
+    try:
+        inner = Tokenizer(models.BPE(numbers, joined))
+    except Exception as error:
+        raise Refusal(f"file: {folder}: vocab.json and merges.txt do not belong together: {str(error)[:200]}") from None
+    inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    special = [name for name in numbers if name.startswith("<|") and name.endswith("|>")]
+    inner.add_special_tokens(sorted(special, key=numbers.__getitem__))
+    padding = _name(said.get("pad_token"))
+    if padding in numbers:
+        inner.enable_padding(pad_id=numbers[padding], pad_token=padding)
     return inner.to_str().encode("utf-8")
 
 

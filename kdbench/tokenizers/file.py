@@ -14,7 +14,8 @@ def file(*, path: str) -> bytes:
     """The `tokenizer.json` at a path, read as it is, or that of a checkpoint folder; nothing is learned.
 
     In a folder, the token that fills rows up is the one that tokenizer_config.json, special_tokens_map.json or config.json names;
-    where an older folder of BERT has vocab.txt alone, the tokenizer is made from that. Raises Refusal, in one line, where there
+    where an older folder of BERT has vocab.txt alone, or one of Whisper or GPT-2 vocab.json and merges.txt, the tokenizer is made
+    from those. Raises Refusal, in one line, where there
     is none, and for what is no plain file, too large or not plain JSON.
     """
     place = Path(path)

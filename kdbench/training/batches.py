@@ -8,13 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from kdbench.nouns import Batch
+from kdbench.nouns import IGNORED, Batch
 
 BUCKETS = 50
 """Batches that are sorted by length together: enough that neighbours are alike, few enough that epochs differ."""
-
-NONE = -100
-"""The label of a position at which nothing is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ def pool(x: Mapping[str, np.ndarray], y: np.ndarray, padding: int | None = None)
     lengths = {name: _ends(value != padding) for name, value in tokens.items()}
     if labels.ndim == 2:
         name = _asked(held)
-        lengths[name] = torch.maximum(lengths[name], _ends(labels != NONE))
+        lengths[name] = torch.maximum(lengths[name], _ends(labels != IGNORED))
     return Pool(held, labels, padding, lengths)
 
 
@@ -121,7 +118,7 @@ def parts(batch: Batch, count: int) -> list[tuple[Batch, float]]:
     if count == 1:
         return [(batch, 1.0)]
     by_place = batch.y.ndim == 2 and not batch.y.is_floating_point()
-    counted = (batch.y != NONE).sum(1) if by_place else torch.ones(len(batch.index), dtype=torch.int64)
+    counted = (batch.y != IGNORED).sum(1) if by_place else torch.ones(len(batch.index), dtype=torch.int64)
     total = int(counted.sum())
     if not total:
         return [(batch, 1.0)]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdbench import Batch, Count, Fraction, Positive, Refusal, Sampling, Shape, sample, view
+from kdbench import IGNORED, Batch, Count, Fraction, Positive, Refusal, Sampling, Shape, sample, view
 
 
 @view(recorded=False)
@@ -45,6 +45,6 @@ def on_policy(  # noqa: PLR0913 - of which four are evidence
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     written = sample(student, given[:, :prompt], tokens, generator, Sampling(temperature=temperature))
     y = written[:, 1:].clone()
-    y[:, : prompt - 1] = -100
-    y[(batch.y[:, : prompt - 1] == -100).any(1)] = -100  # a row that ends inside the prompt has nothing to go on from
+    y[:, : prompt - 1] = IGNORED
+    y[(batch.y[:, : prompt - 1] == IGNORED).any(1)] = IGNORED  # a row that ends inside the prompt has nothing to go on from
     return dataclasses.replace(batch, x={**batch.x, "tokens": written[:, :-1]}, y=y)

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import tokenizers
 
-from kdbench.nouns import Job, Refusal, Runner, Samples
+from kdbench.nouns import IGNORED, Job, Refusal, Runner, Samples
 from kdbench.stages import Place, predict, probe, samples, texts, tokenizer, tokenizing, tokens
-from kdbench.stages.windows import IGNORED
 
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "the", "dog", "ran", "after", "it", "naïve", "東京", "🙂", "x"]
 

@@ -98,6 +98,13 @@ def test_who_is_apart_at_home_is_apart_wherever_its_answers_are_asked():
     assert found["probe", "best"] == found["task", "best"]
 
 
+def test_a_teacher_of_another_task_is_named_and_is_another_teacher():
+    suite = made_suite(kd=fit(), hint=fit("fitnets"), far=fit(teacher="fine/teacher"))
+    rows = table(suite)
+    assert fact(rows, "far", "teacher") == ("fine/teacher", "teacher", True)
+    assert apart(rows, suite) == {("task", "far"): "not ranked: teacher fine/teacher, of most others teacher"}
+
+
 def skilled(root, skills, n=600, seeds=3):
     rng = np.random.default_rng(1)
     y = rng.integers(0, 3, n)

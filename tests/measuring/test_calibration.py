@@ -146,7 +146,7 @@ def test_a_runner_elsewhere_is_timed_there(tmp_path):
     assert all(check["passed"] for check in made.facts["checks"].values())
     assert seen == {
         "script": "timing_script.py",
-        "arrays": ["inputs.npz", "scored.npz", "timing_checks.py"],
+        "arrays": ["inputs.contender.npz", "scored.npz", "timing_checks.py"],
         "roles": ["contender", "reference"],
     }
 

@@ -108,7 +108,7 @@ def test_a_toy_of_one_row_of_codes_cannot_be_checked_for_kept_answers(tmp_path):
     source = "def load(folder, threads): return lambda inputs: inputs['x'] * 1.0"
     models = {role: toy(tmp_path / role, source) for role in ("reference", "contender")}
     ask = two(tmp_path, models, k=1)
-    np.savez(ask["inputs"], x=np.ones((1, 1, 2), np.int64))
+    np.savez(ask["inputs"]["contender"], x=np.ones((1, 1, 2), np.int64))
     np.savez(ask["scored"], reference=np.ones((1, 1, 2)), contender=np.ones((1, 1, 2)))
     checks = honesty.verdicts(timing_script.main({**ask, "pairs": 3})["honesty"])
     assert not failed(checks)

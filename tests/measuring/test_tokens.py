@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from kdbench.nouns import Artefact, Shape, Use
-from kdbench.stages import data, networks, parity, predict, samples, size
+from kdbench.nouns import Artefact, Refusal, Shape, Use
+from kdbench.stages import data, memory, networks, parity, predict, samples, size
 
 LENGTH, SIZES = 10, {"layers": 2, "hidden": 32, "heads": 2, "intermediate": 48, "vocabulary": 40, "positions": 12}
 TARGETS = ("torch_cpu", "ort_cpu")
@@ -59,6 +59,14 @@ def test_size_of_a_text_network_and_of_its_int8_graph(world, texts, bert):
     assert small["flops"] is None
     assert (small["float_operations"], small["integer_operations"]) == (scores, by_hand - scores)
     assert small["bytes_by_format"] == {"onnx": small["bytes"]}
+
+
+def test_the_memory_of_rows_beyond_the_positions_of_a_model_is_refused_by_their_length(world, texts, bert):
+    """Its own error is an index somewhere inside; within its 12 positions it is measured."""
+    spec = {"target": {"name": "torch_cpu", "params": {}}, "batch": 2, "length": 20}
+    with pytest.raises(Refusal, match="^rows of 20 tokens: the model fails on them .has it as many positions"):
+        world.run(memory, spec, {"data": texts, "artefact": bert[0]})
+    assert world.run(memory, {**spec, "length": 12}, {"data": texts, "artefact": bert[0]}).json("memory.json")["length"] == 12
 
 
 def test_an_exported_graph_takes_texts_of_any_length(world, texts, bert, plugins):

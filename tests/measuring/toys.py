@@ -67,7 +67,8 @@ def two(folder: Path, models: dict[str, dict[str, str]], k: int = 33, batch: int
     x = rows(k, batch)
     np.savez(folder / "inputs.npz", x=x)
     np.savez(folder / "scored.npz", **{role: said(model, x) for role, model in models.items()})
-    return {**models, "inputs": str(folder / "inputs.npz"), "scored": str(folder / "scored.npz")}
+    inputs = dict.fromkeys(models, str(folder / "inputs.npz"))
+    return {**models, "inputs": inputs, "scored": str(folder / "scored.npz")}
 
 
 def said(model: dict[str, str], x: np.ndarray) -> np.ndarray:

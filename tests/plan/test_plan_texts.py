@@ -173,9 +173,7 @@ def test_checkpoints_whose_tokenizers_write_alike_read_the_same_tokens(planned, 
                 reasons[cell.contender] = cell.reason
     assert read["teacher"] == read["b"]
     assert len(set(read.values())) == 3  # another padding, and other words, are other tokens
-    assert reasons["b"] == ""
-    assert "it reads other tokens" in reasons["c"]
-    assert "it reads other tokens" in reasons["d"]
+    assert set(reasons.values()) == {""}
 
 
 def test_a_model_by_configuration_is_compared_with_a_teacher_that_reads_the_same_tokens(planned):

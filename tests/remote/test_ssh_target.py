@@ -84,8 +84,8 @@ def test_timing_samples_come_back(far, x):
     scored = running.npz({role: runner.predict(x)[:4].reshape(4, 1, 4) for role in ("reference", "contender")})
     files = {"inputs.npz": running.npz({"image": x["image"][:4].reshape(4, 1, 3, 8, 8)}), "scored.npz": scored}
     files["timing_checks.py"] = Path(timing_checks.__file__).read_bytes()
-    request = {"threads": 1, "pairs": 5, "inputs": "inputs.npz", "scored": "scored.npz"}
     bundles = {"reference": runner.bundle, "contender": runner.bundle}
+    request = {"threads": 1, "pairs": 5, "inputs": dict.fromkeys(bundles, "inputs.npz"), "scored": "scored.npz"}
     said = runner.elsewhere(Path(timing_script.__file__), request, bundles, files)
     wall = np.array(said["wall_reference"])
     assert wall.shape == (5, 5)

@@ -6,7 +6,7 @@ import torch
 from scipy.special import log_softmax
 
 from kdbench.nets import build
-from kdbench.nouns import Refusal, Runner, Shape, Use
+from kdbench.nouns import IGNORED, Refusal, Runner, Shape, Use
 from kdbench.stages import scoring
 from kdbench.stages.samples import Rows
 
@@ -166,7 +166,7 @@ def test_no_rows_and_no_tokens(runner, rows):
 
 def test_tokens_that_the_tokenizer_does_not_know_are_counted_where_they_are_asked_for(runner, rows):
     rows.x["tokens"][:] = 7  # read, but not asked for
-    y = np.where(rows.y == scoring.IGNORED, rows.y, np.arange(rows.y.size).reshape(rows.y.shape) % 5 + 5)
+    y = np.where(rows.y == IGNORED, rows.y, np.arange(rows.y.size).reshape(rows.y.shape) % 5 + 5)
     found = scoring.score(runner(0), Rows(rows.x, y, rows.ids, {}), SHAPE, None, 7)
     assert found["unknown"].tolist() == [sum(token == 7 for token in row) for row in y.tolist()]
     assert found["unknown"].sum() > 0

@@ -38,7 +38,7 @@ def spectrogram(shape, n=3):
 
 
 def test_keyword_cnn_has_the_weights_and_products_of_the_paper(plugins):
-    """Sainath & Parada 2015, table 1: cnn-trad-fpool3 on 40 bands and 32 frames, 4 classes. Weights 10.2K, 164.8K, 65.5K, 4.1K,
+    """Sainath & Parada 2015, cnn-trad-fpool3 on 40 bands and 32 frames, 4 classes. Weights 10.2K, 164.8K, 65.5K, 4.1K,
     0.5K (the second row is printed rounded up: 10 x 4 x 64 x 64 is 163.8K), multiplies 4.4M, 5.2M, 65.5K, 4.1K, 0.5K.
     """
     shape = Shape("audio", {"audio": (40, 32)}, 4)
@@ -50,8 +50,8 @@ def test_keyword_cnn_has_the_weights_and_products_of_the_paper(plugins):
 
 
 def test_keyword_dscnn_has_the_operations_of_the_paper(plugins):
-    """Zhang et al. 2017, table 2: DS-CNN, small, 5.4M operations (multiplications and additions) on 10 x 49, 12 classes; its
-    weights by table 9: 64 (10x4), then 4 x (9 x 64 + 64 x 64), 64 x 12.
+    """Zhang et al. 2017, DS-CNN, small: 5.4M operations (multiplications and additions) on 10 x 49, 12 classes; its
+    weights by the authors' command: 64 (10x4), then 4 x (9 x 64 + 64 x 64), 64 x 12.
     """
     shape = Shape("audio", {"audio": (10, 49)}, 12)
     net = make(plugins, "keyword_dscnn", shape, width=64)
@@ -62,7 +62,7 @@ def test_keyword_dscnn_has_the_operations_of_the_paper(plugins):
 
 @pytest.mark.parametrize(("width", "heads", "published"), [(64, 1, 607e3), (128, 2, 2394e3), (192, 3, 5361e3)])
 def test_keyword_transformer_has_the_published_parameters(plugins, width, heads, published):
-    """Berg et al. 2021, table 1: KWT-1, KWT-2, KWT-3 on 40 x 98, 35 classes."""
+    """Berg et al. 2021: KWT-1, KWT-2, KWT-3 on 40 x 98, 35 classes."""
     shape = Shape("audio", {"audio": (40, 98)}, 35)
     net = make(plugins, "keyword_transformer", shape, width=width, heads=heads, layers=12, inner=4 * width)
     assert sum(p.numel() for p in net.parameters()) == pytest.approx(published, rel=0.004)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kdbench.judge.ask import Metric
-from kdbench.judge.derived.baseline import baseline
+from kdbench.judge.derived.baseline import baseline, baseline_of_tokens
 from kdbench.judge.derived.corruption import corruption
 from kdbench.judge.derived.effective import effective
 from kdbench.judge.derived.gain import gain
@@ -28,7 +28,7 @@ from kdbench.judge.derived.worst import worst
 from kdbench.judge.readings import Reading, Readings, Spot
 from kdbench.judge.rows import Subject
 
-__all__ = ["baseline", "derived"]
+__all__ = ["baseline", "baseline_of_tokens", "derived"]
 
 
 def derived(

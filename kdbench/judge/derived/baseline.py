@@ -1,4 +1,4 @@
-"""What a metric says of a model that has learned nothing but how frequent the classes are."""
+"""What a metric says of a model that has learned nothing but how frequent the classes, or the tokens, are."""
 
 from __future__ import annotations
 
@@ -29,6 +29,28 @@ def baseline(metric: Metric, label: np.ndarray, classes: tuple[str, ...], positi
     logits = np.broadcast_to(np.log(np.maximum(share, np.finfo(np.float32).tiny)), (n, len(share)))
     pred = np.full(n, int(share.argmax()), dtype=np.int64)
     constant = Predictions(np.arange(n).astype(str), label, logits, pred, classes, positive, "probabilities")
+
+    return _asked(metric, constant)
+
+
+def baseline_of_tokens(metric: Metric, token: np.ndarray) -> float | None:
+    """The metric of a language model that gives every token (m,) that came the share that it has among them, whatever stands
+    before it. For the accuracy of the next token the share of the most frequent one. None as `baseline`.
+    """
+    if metric.asks != {"predictions"} or metric.form != "mean" or not len(token):
+        return None
+    count = np.unique(token, return_counts=True)[1].astype(np.float64)
+    nats = -float(count @ np.log(count / count.sum()))
+    said = {"tokens": count.sum(), "right": count.max(), "nll": nats, "entropy": nats}
+    columns = {name: np.array([value]) for name, value in said.items()}
+    nobody = np.full(1, -1)
+    unigram = Predictions(np.array(["all"]), nobody, np.zeros((1, 0)), np.zeros(1, np.int64), (), None, "tokens", columns)
+    return _asked(metric, unigram)
+
+
+def _asked(metric: Metric, constant: Predictions) -> float | None:
+    """What the metric says of these predictions, None where that is no number."""
+    n = len(constant.ids)
 
     def ask() -> float:
         found = metric({"predictions": constant})
