@@ -27,7 +27,7 @@ from kdbench.report.pick import (
     views,
     why_apart,
 )
-from kdbench.report.tables import Cell, Column, Row, absent, grid, missing, value_cell
+from kdbench.report.tables import Cell, Column, Row, absent, grid, guessed, missing, value_cell
 from kdbench.report.words import clean, count, difference, interval, labels, number, plural, ranks, stated, unit_title
 
 
@@ -177,8 +177,8 @@ def told(row: object, name: str, default: Any = "") -> Any:
 __all__ = [
     "Cell", "Column", "Markup", "Row", "Spec", "View", "absent", "against_teacher", "as_json", "axis", "axis_title", "bound",
     "bounded", "box", "by_contender", "cell_of", "clean", "contenders", "count", "derived", "difference", "dots", "each",
-    "escape", "facing", "figure", "findings", "fold", "grid", "how", "interval", "labels", "lines", "look", "measured", "missing",
-    "name_cell", "note", "number", "of_view", "over_seeds", "panels", "place", "plain", "plural", "ranks", "series", "short",
-    "stated", "stating", "tip_title", "titled", "told", "unit_title", "value_cell", "values", "views", "why_apart",
-    "without_number",
+    "escape", "facing", "figure", "findings", "fold", "grid", "guessed", "how", "interval", "labels", "lines", "look",
+    "measured", "missing", "name_cell", "note", "number", "of_view", "over_seeds", "panels", "place", "plain", "plural",
+    "ranks", "series", "short", "stated", "stating", "tip_title", "titled", "told", "unit_title", "value_cell", "values",
+    "views", "why_apart", "without_number",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from kdbench.report.words import clean, interval, number
 
 SHORTER = {"not applicable": "n/a"}
+CHANCE = re.compile(r"(?:^|; )at chance \(")
 USUAL = re.compile(r"\d+ seeds?(: checkpoint, examples vary)?")
 """A reason that a whole table shares, and no cell needs as its hover."""
 
@@ -79,10 +80,15 @@ def value_cell(row: object, *, small: str | None = None, delta: tuple[str, str, 
     value = getattr(row, "value", math.nan)
     if status in ("ok", "noisy", "partial") and not math.isnan(value):
         bounds = interval(getattr(row, "low", math.nan), getattr(row, "high", math.nan), unit) if small is None else small
-        mark = "" if status == "ok" else status
+        mark = "at chance" if status == "ok" and guessed(row) else "" if status == "ok" else status
         reason = "" if status == "ok" and USUAL.fullmatch(reason) else reason
         return Cell(number(value, unit), float(f"{value:.5g}"), bounds, *delta, mark, reason)
     return missing(status if status != "ok" else "undefined", reason)
+
+
+def guessed(row: object) -> bool:
+    """Whether the reason of a number says that it cannot be told from guessing."""
+    return CHANCE.search(str(getattr(row, "reason", ""))) is not None
 
 
 def absent(main: object) -> Cell:

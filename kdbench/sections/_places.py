@@ -61,7 +61,11 @@ class Place:
         }
 
     def at_chance(self, row: Any) -> bool:
-        """Whether the interval of a number reaches down (or up) to that of a constant guess."""
+        """Whether a number cannot be told from guessing, by its own reason; else whether its interval reaches down (or up) to
+        that of a constant guess.
+        """
+        if row is not None and kit.guessed(row):
+            return True
         if self.chance is None or row is None or row.value != row.value or row.better not in ("higher", "lower"):
             return False
         end = row.low if row.better == "higher" else row.high

@@ -2,6 +2,7 @@
 
 import json
 from itertools import count
+from types import SimpleNamespace
 
 import html5lib
 import pytest
@@ -13,7 +14,7 @@ from test_sections import SPACE, panel, rendered, section, specs, tables, text
 from kdbench import kit
 from kdbench.judge.board import Board
 from kdbench.report import render
-from kdbench.sections._places import homes
+from kdbench.sections._places import Place, homes
 from kdbench.sections.domains import domains
 
 TASKS = list(PLACES)
@@ -93,6 +94,19 @@ def test_agreement_and_divergence_are_of_what_was_asked(tree, held):
         assert cell.replace(" ", "") == stated(row(held, task, "gkd", metric)).split("\u25bc")[0]
     divergence = {r[0]: r[1:] for r in found["Divergence from the teacher: small_lm on torch_cpu"]}
     assert len(divergence["gkd"]) == 2  # lm-eval gives no divergence of tokens
+
+
+@pytest.mark.parametrize(
+    "reason", ["at chance (0.50): the interval covers it", "2 seeds; at chance (0.25): the interval covers it"]
+)
+def test_a_number_whose_reason_says_that_it_is_a_guess_is_marked_in_every_table(reason):
+    told = SimpleNamespace(value=0.49, low=0.42, high=0.55, unit="fraction", status="ok", reason=reason)
+    assert (kit.value_cell(told).mark, kit.value_cell(told).tip) == ("at chance", reason)
+    plain = SimpleNamespace(**{**vars(told), "reason": "not corrected for chance (see cohen_kappa)"})
+    assert kit.value_cell(plain).mark == ""
+    away = Place("a asks b", "b", None, {}, 200, 0, None)
+    assert away.at_chance(told)
+    assert not away.at_chance(plain)
 
 
 def test_gaps_between_groups_stand_beside_the_teachers(tree, held):
