@@ -80,7 +80,7 @@ class Axis:
     @property
     def compresses(self) -> bool:
         """Whether it says how much smaller or cheaper than the teacher a contender is, 1 for as large: its counts, no clock."""
-        return self.unit == "ratio" and self.axis in ("size", "compute")
+        return self.unit == "ratio" and self.better == "lower" and self.axis in ("size", "compute")
 
     @property
     def ranks(self) -> bool:

@@ -8,6 +8,9 @@ from typing import Any
 
 def own_tokens(latency: Mapping[str, Any]) -> str:
     """How many tokens a row has for each of the two; "" where both read the same."""
-    if not latency.get("reference_tokens"):
+    if "reference_tokens" not in latency:
         return ""
-    return f"the same texts, each model its own tokens: {latency['tokens']} a row, the teacher {latency['reference_tokens']}"
+    mine, others = latency["tokens"], latency["reference_tokens"]
+    if not mine and not others:  # sound, of which each hears what its own front end makes
+        return "the same examples, each model as it reads them"
+    return f"the same texts, each model its own tokens: {mine} a row, the teacher {others}"

@@ -48,13 +48,14 @@ def over_teacher(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None
 
 
 def no_smaller(size: Mapping[str, Any], teacher_size: Mapping[str, Any] | None, what: str) -> str:
-    """Why a ratio to the teacher is that of no compression: the teacher itself, or a student that is larger; else nothing."""
+    """Why a ratio to the teacher is that of no compression: the teacher itself, or a student as large; else nothing."""
     if teacher_size is None:
         return ""
     if size.get("key") is not None and size.get("key") == teacher_size.get("key"):
         return "no compression: it is the teacher itself"
     mine, reference = count(size, what), count(teacher_size, what)
-    return f"no compression: larger than the teacher ({mine:.0f} {what} to {reference:.0f})" if mine > reference else ""
+    how = "larger than" if mine > reference else "as large as"
+    return f"no compression: {how} the teacher ({mine:.0f} {what} to {reference:.0f})" if mine >= reference else ""
 
 
 def left_out(size: Mapping[str, Any]) -> str:

@@ -12,13 +12,15 @@ from kdbench.nouns import Compress, Contender, Fit, Job, Load, Params, Refusal, 
 from kdbench.plan import keys
 from kdbench.plan.texts import PLAIN, Dialect, Texts, brings_tokenizer, layout
 from kdbench.registry import Plugins
-from kdbench.stages import SAW
+from kdbench.stages import OTHER, SAW
 from kdbench.suite.names import BETWEEN
 
 LARGEST = 2**20
 """Bytes of an `artefact.json` that are read at most."""
 CHECKPOINT = "pretrained"
 """The model that every folder with a `config.json` of transformers is an instance of."""
+MADE_ELSEWHERE = "made elsewhere"
+"""Stands among the examples that a chain learned from for those that nobody here knows."""
 TAUGHT = frozenset({"teacher", "top_k"})
 """Evidence of terms and views that comes from the teacher of a fit."""
 
@@ -28,7 +30,7 @@ class Made:
     """What a chain of steps gives: the key of its artefact, the runtime it has, its compute graph, and what it reads.
 
     graph: equal for artefacts whose shapes, types and sparsity are equal, whatever their weights; such artefacts are timed once.
-    saw: the keys of all examples of which the training rows went into it, its teachers' included.
+    saw: the keys of all examples of which the training rows went into it, its teachers' included, and `MADE_ELSEWHERE`.
     """
 
     key: str
@@ -87,11 +89,13 @@ class Chains:
         return self.artefact(next(c for c in self._task.rows() if c.name == name), seed)
 
     def _saw(self, contender: Contender, seed: int) -> frozenset[str]:
-        """What a chain learned from; of what was made elsewhere nothing is known."""
+        """What a chain learned from, with `MADE_ELSEWHERE` where something of it was loaded: of that nothing is known."""
         found: frozenset[str] = frozenset()
         for step in contender.steps:
             if isinstance(step, Start):
                 found |= self._of(step.source, seed).saw
+            elif isinstance(step, Load):
+                found |= {MADE_ELSEWHERE}
             elif isinstance(step, Fit | Relabel) or (isinstance(step, Compress) and self._calibrated(step)):
                 found |= {self._data}
             if isinstance(step, Relabel) or (isinstance(step, Fit) and self._asked(step) & TAUGHT):
@@ -154,7 +158,9 @@ class Chains:
         needs = {"data": self.texts.tokens(data, reads)}
         if before is not None:
             needs["artefact"] = before.key
-        needs |= self._taught(step, data, reads, seed)
+        needs |= (taught := self._taught(step, data, reads, seed))
+        if OTHER in taught and MADE_ELSEWHERE in self._of(step.teacher, seed).saw:
+            spec = {**spec, "unknown": True}
         job = Job("fit", spec, needs, keys.code("fit", *methods, *views, *model), "", keys.runtime("fit"))
         key = self._add(job, f"{contender.name}, seed {seed}").key
         shaped = self.texts.tokens(self._data, reads)  # whatever it learned from, new labels or texts are of the same shape
@@ -198,8 +204,8 @@ class Chains:
         and all that it learned from, so that the fit can tell whether it knew the test. Never itself: it cannot read these rows.
         """
         other = self._others[name.partition(BETWEEN)[0]]
-        needs = {"outputs": other._outputs(teacher, name.partition(BETWEEN)[2], other._data, taps), "other_task": other._data}
-        return needs | {f"{SAW}{i}": key for i, key in enumerate(sorted(teacher.saw))}
+        needs = {"outputs": other._outputs(teacher, name.partition(BETWEEN)[2], other._data, taps), OTHER: other._data}
+        return needs | {f"{SAW}{i}": key for i, key in enumerate(sorted(teacher.saw - {MADE_ELSEWHERE}))}
 
     def _top_k(self, teacher: Made, name: str, data: str, k: int) -> str:
         """The teacher's k likeliest tokens on the training windows, shared by every fit that asks for as many."""

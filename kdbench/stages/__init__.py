@@ -12,6 +12,8 @@ from pathlib import Path
 from kdbench.registry import Plugins
 from kdbench.store import Store
 
+OTHER = "other_task"
+"""The role of the rows that a teacher of another task answered."""
 SAW = "saw_"
 """How the roles begin under which a fit is given the examples that a teacher of another task learned from."""
 
@@ -50,10 +52,10 @@ STAGES: Mapping[str, Stage] = {
     "fit": Stage(4, ("torch", "transformers")),
     "compress": Stage(4, ("torch", "onnxruntime", "onnx", "torch-pruning")),
     "outputs": Stage(4, ("torch", "transformers")),
-    "predict": Stage(3, ("torch", "onnxruntime", "transformers", "tokenizers")),
+    "predict": Stage(4, ("torch", "onnxruntime", "transformers", "tokenizers")),
     "top_k": Stage(1, ("torch", "transformers")),
     "features": Stage(2, ("torch",)),
-    "parity": Stage(3, ("torch", "onnxruntime")),
+    "parity": Stage(4, ("torch", "onnxruntime")),
     "size": Stage(3, ("torch", "onnx", "onnxruntime")),
     "latency": Stage(4, ("torch", "onnxruntime")),
     "memory": Stage(3, ("torch", "onnxruntime")),

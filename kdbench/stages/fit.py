@@ -1,8 +1,9 @@
 """Stage `fit`: train a student, from fresh weights or from an artefact, and write the artefact that it becomes.
 
-spec: {seed, terms [{method {name, params}, weight, start, stop}], train {...}, model {name, params} or null}.
+spec: {seed, terms [{method {name, params}, weight, start, stop}], train {...}, model {name, params} or null};
+unknown, where something that led to a teacher of another task was made elsewhere.
 inputs: data (SAMPLES), artefact? (where the student starts), teacher? (ARTEFACT), outputs? and top_k? (records of that teacher);
-where it is of another task, other_task (the SAMPLES that it answered) and saw_0, saw_1, ... (those that it learned from).
+of one of another task, other_task (the SAMPLES that it answered) and saw_0, ... (that it learned from).
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     inner = inner_names(first.module, inner_of(first, place.plugins, "the student's")) if attention else {}
     recipe = Recipe(train, terms, load_views(place.plugins, train.views), shape, taps, partial(stream, seed), inner)
     _check(recipe, splits)
-    taught = teach(recipe, inputs, place.plugins, splits.rows, Known(splits.classes, splits.tokenizer))
+    taught = teach(recipe, inputs, place.plugins, splits.rows, Known(splits.classes, splits.tokenizer, "unknown" not in spec))
     recipe, taught = _with_top_k(recipe, taught, inputs, splits)
     members = _cohort(recipe, first, taught, len(splits.train), place.plugins)
     spent = Spent()
@@ -84,8 +85,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     if progress.best:
         student.load_state_dict(progress.best)
     facts: dict[str, Json] = {**first.facts, "classes": list(splits.classes)}
-    if splits.tokenizer:
-        facts["tokenizer"] = splits.tokenizer
+    facts |= {"tokenizer": splits.tokenizer} if splits.tokenizer else {}
     made = Artefact("torch", shape, first.model, student, first.edits, first.files, facts)
     fresh = "artefact" not in inputs
     recording = _recording(recipe, taught, inputs)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom  # type: ignore[import-untyped]
 
+from kdbench.stages.running import by_batch
+
 SAME = 1e-3
 """Answers in float32 may differ by this share of the largest score, as after an export."""
 
@@ -24,11 +26,6 @@ FRESH = 0.10
 
 RISK = 0.02
 """Chance, at most, that the interval of a median over blocks does not hold it."""
-
-
-def by_batch(facts: Mapping[str, Any]) -> bool:
-    """Whether the answers to a row may depend on the batch around it by design: int8 scales can be the whole batch's."""
-    return "int8" in str(facts.get("precision", ""))
 
 
 def tolerances(facts: Mapping[str, Any]) -> dict[str, float]:
@@ -82,7 +79,7 @@ def _alike(seen: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
         f"the {role} {words}: {found['wrong']} of {found['rows']} rows (largest difference {found['largest']:.2g} of the largest "
         f"score, {allowed:g} allowed)"
         for role, words, found, allowed in parts
-        if found["wrong"] > stray[role] * found["rows"]
+        if found["wrong"] > stray[role] * found["rows"] or found.get("broken")
     ]
     if wrong:
         return {"passed": False, "text": "; ".join(wrong)}

@@ -79,14 +79,15 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
 
 
 def _shared(entry: Entry, ask: Ask) -> dict[str, dict[str, np.ndarray]]:
-    """The rows of the test split, by role, where both read the same: as wide as they are stored, or of the length asked for."""
-    x = running.of_length(samples.read(entry, "test").x, ask.length or ask.decode, samples.shape(entry).padding)
-    return dict.fromkeys(ROLES, x)
+    """The rows of the test split, by role, where both read the same: as wide as the longest, or of the length asked for."""
+    x, shape = samples.read(entry, "test").x, samples.shape(entry)
+    if ask.length or ask.decode:
+        return dict.fromkeys(ROLES, running.of_length(x, ask.length or ask.decode, shape.padding))
+    return dict.fromkeys(ROLES, _needed(x, shape.padding))
 
 
 def _own(inputs: Mapping[str, Entry], ask: Ask) -> dict[str, dict[str, np.ndarray]]:
-    """The same texts of the test split, by role, in its own tokens. The rows of a role are as wide as its longest one, at most
-    the task's length: were those of both filled up to one width, a tokenizer that needs fewer tokens would win nothing.
+    """The same texts of the test split, by role, in its own tokens: as wide as the longest row of the role.
 
     Raises Refusal for a length in tokens, which is not the same text in both, and for entries of other examples.
     """
@@ -105,7 +106,9 @@ def _own(inputs: Mapping[str, Entry], ask: Ask) -> dict[str, dict[str, np.ndarra
 
 
 def _needed(x: Mapping[str, np.ndarray], padding: int) -> dict[str, np.ndarray]:
-    """Rows {name: array (n, ...)}, those of tokens without the last places that all of them fill up."""
+    """Rows {name: array (n, ...)}, those of tokens without the last places that all of them fill up: a task may allow for more
+    than any of its texts needs, and a tokenizer that needs fewer tokens is to win by it.
+    """
     used = {name: np.flatnonzero((x[name] != padding).any(axis=0)) for name in WRITTEN if name in x}
     wide = {name: 1 + int(places.max(initial=0)) for name, places in used.items()}
     return {name: np.ascontiguousarray(values[:, : wide[name]]) if name in wide else values for name, values in x.items()}
@@ -155,7 +158,7 @@ def _calls(
     if len(counts) > 1:
         raise Refusal(f"{' and '.join(map(str, sorted(counts)))} rows: the two models must be asked about the same examples")
     row = max(sum(values[:1].nbytes for values in x.values()) for x in rows.values())
-    few = any(honesty.by_batch(runner.facts) for runner in runners.values())
+    few = any(running.by_batch(runner.facts) for runner in runners.values())
     most = min(INT8_CALLS if few else CALLS, max(2, BYTES // max(1, row * ask.batch)))
     return {role: running.calls(x, ask.batch, most) for role, x in rows.items()}
 
@@ -189,7 +192,7 @@ def scored(runner: Runner, calls: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _predicted(runner: Runner, calls: Mapping[str, np.ndarray]) -> np.ndarray:
     k, batch = next(iter(calls.values())).shape[:2]
-    if honesty.by_batch(runner.facts):
+    if running.by_batch(runner.facts):
         return np.stack([np.asarray(runner.predict({name: v[i] for name, v in calls.items()})) for i in range(k)])
     said = np.asarray(runner.predict({name: v.reshape(k * batch, *v.shape[2:]) for name, v in calls.items()}))
     return said.reshape(k, batch, -1)

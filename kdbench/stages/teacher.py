@@ -39,10 +39,13 @@ class Taught:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the data say of the labels and of the tokens. tokenizer: its fingerprint, "" where there is none."""
+    """What is known beside the inputs of a fit. tokenizer: the fingerprint of the data's, "" where there is none; history:
+    whether all is known that a teacher of another task learned from.
+    """
 
     classes: tuple[str, ...]
     tokenizer: str = ""
+    history: bool = True
 
 
 def teach(recipe: Recipe, inputs: Mapping[str, Entry], plugins: Plugins, rows: Rows, known: Known) -> Taught:
@@ -59,13 +62,17 @@ def teach(recipe: Recipe, inputs: Mapping[str, Entry], plugins: Plugins, rows: R
     features = any(term.taps for term in taking)
     fresh = [view.name for view in recipe.views if not view.recorded]
     whole = fresh or named or any(term.inner for term in taking)
-    notes = other_task.check(inputs)
+    notes = other_task.check(inputs, known.history)
     if not whole and "outputs" in inputs:
         facts = inputs["outputs"].json(OUTPUTS)
         if recipe.shape.answer != "vector":  # vectors have as many numbers as their model wants, and no names
             _same_classes(facts.get("classes"), known.classes)
         if facts.get("logits", True) and (facts["taps"] or not features):
             found = _recorded(recipe, inputs["outputs"], features, rows, known)
+            held = found.source
+            assert isinstance(held, Recorded)
+            said = [value.numpy() for value in (held.logits, *held.taps.values())]
+            other_task.by_places(inputs, said, tokens=recipe.shape.kind == "tokens")
             return replace(found, notes=(*notes, *found.notes))
     if "teacher" not in inputs:
         asked = next((term.name for term in taking), named[0] if named else "")

@@ -21,19 +21,21 @@ ALONE = 8
 
 def nothing() -> dict[str, Any]:
     """Before any row was seen."""
-    return {"rows": 0, "wrong": 0, "largest": 0.0}
+    return {"rows": 0, "wrong": 0, "broken": 0, "largest": 0.0}
 
 
 def compare(seen: dict[str, Any], expected: np.ndarray, said: np.ndarray, tolerance: float) -> None:
     """Add rows to what was seen. wrong: off by more than the tolerance, relative to the row's scale, or with another decision
-    than a margin above the tolerance allows, or not finite; largest: the largest such difference. The scale is the row's largest
-    expected score, and at least the median of these over the rows: one whose scores are all near 0 has no scale of its own.
+    than a margin above the tolerance allows, or broken: not finite, or of another shape; largest: the largest such difference.
+    The scale is the row's largest expected score, and at least the median of these over the rows: one whose scores are all near
+    0 has no scale of its own.
     """
     seen["rows"] += len(expected)
     if said.size == expected.size and len(said) == len(expected):
         said = said.reshape(expected.shape)  # scores of a map or a sequence, or one a row
     if said.shape != expected.shape:
         seen["wrong"] += len(expected)
+        seen["broken"] += len(expected)
     elif not np.array_equal(said, expected):
         expected, said = expected.astype(np.float64), said.astype(np.float64)
         scale = np.abs(expected).max(axis=1)
@@ -42,6 +44,7 @@ def compare(seen: dict[str, Any], expected: np.ndarray, said: np.ndarray, tolera
         top = np.sort(expected, axis=1)[:, -2:]
         flipped = (said.argmax(axis=1) != expected.argmax(axis=1)) & (top[:, -1] - top[:, 0] > tolerance * scale)
         seen["wrong"] += int((~(off <= tolerance) | flipped).sum())
+        seen["broken"] += int((~np.isfinite(off)).sum())
         seen["largest"] = max(seen["largest"], *off[np.isfinite(off)].tolist(), 0.0)
 
 

@@ -27,6 +27,12 @@ def file_of(artefact: Artefact, example: Mapping[str, np.ndarray], exporter: str
     return found[0]
 
 
+def scales(data: bytes) -> dict[str, str]:
+    """The fact `scales`: "batch", for a graph that takes the scales of its 8-bit numbers from the whole batch."""
+    nodes = onnx.load_from_string(data).graph.node
+    return {"scales": "batch"} if any(node.op_type.startswith("DynamicQuantize") for node in nodes) else {}
+
+
 def offered(asked: Iterable[str], example: Mapping[str, np.ndarray], target: str) -> None:
     """Raises Refusal where a graph asks for an input that the data do not have."""
     if foreign := sorted(set(asked) - set(example)):

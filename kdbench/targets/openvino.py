@@ -60,6 +60,7 @@ def openvino(
         "exporter": exporter if artefact.runtime == "torch" else "none",
         "streams": int(compiled.get_property("NUM_STREAMS")),
         "threads": int(compiled.get_property("INFERENCE_NUM_THREADS")),
+        **_onnx_file.scales(data),
         **allowed(NAMES[precision]),
     }
     batch = next(iter(inputs.values()))

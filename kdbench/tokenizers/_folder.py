@@ -97,14 +97,16 @@ def _of_merges(folder: Path, said: dict[str, Any]) -> bytes:
     vocabulary = _facts(folder, "vocab.json")
     added = {str(name): number for name, number in _facts(folder, "added_tokens.json").items()}
     listed = said.get("added_tokens_decoder")
-    added |= {_name(one): int(number) for number, one in listed.items()} if isinstance(listed, dict) else {}
+    added |= {_name(one): int(k) if k.isdecimal() else k for k, one in listed.items()} if isinstance(listed, dict) else {}
     numbers = {**added, **vocabulary}
-    if not all(isinstance(number, int) for number in numbers.values()):
-        raise Refusal(f"file: {folder}/vocab.json must give a number to each token")
+    if not all(isinstance(number, int) and 0 <= number < 2**31 for number in numbers.values()):
+        raise Refusal(f"file: {folder}: vocab.json and what adds to it must give a number, 0 or more, to each token")
     try:
         inner = Tokenizer(models.BPE(numbers, joined))
     except Exception as error:
-        raise Refusal(f"file: {folder}: vocab.json and merges.txt do not belong together: {str(error)[:200]}") from None
+        raise Refusal(
+            f"file: {folder}: vocab.json and merges.txt do not belong together: {' '.join(str(error).split())[:200]}"
+        ) from None
     inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     special = [name for name in numbers if name.startswith("<|") and name.endswith("|>")]
     inner.add_special_tokens(sorted(special, key=numbers.__getitem__))

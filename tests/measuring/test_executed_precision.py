@@ -6,6 +6,7 @@ from onnx import TensorProto, helper
 
 from kdbench import Artefact, Refusal
 from kdbench.nets import onnx_formulas
+from kdbench.stages import running
 from kdbench.targets import _ort_ran, ort
 from kdbench.targets import openvino as ov
 
@@ -50,6 +51,17 @@ def test_a_dynamically_quantized_graph_with_a_mask_is_int8_here_and_refused_by_o
     assert ort.ort(artefact(DYNAMIC, "int8"), X).facts["precision"] == "int8"
     with pytest.raises(Refusal, match="none of its layers in int8"):
         ov.openvino(artefact(DYNAMIC, "int8"), X)
+
+
+def test_a_dynamically_quantized_graph_that_is_not_said_to_be_int8_may_still_depend_on_its_batch():
+    """OpenVINO multiplies in float what was rounded by the scale of the whole batch: honest, and no cheat."""
+    x = {"x": np.array([[0.01, 0.02, 0.03, 0.01, 0.02, 0.03], [9, 8, 7, 6, 5, 4]], np.float32)}
+    runner = ov.openvino(artefact(DYNAMIC, "float32"), x)
+    assert (runner.facts["precision"], runner.facts["scales"]) == ("float32", "batch")
+    alone = np.concatenate([runner.predict({"x": x["x"][i : i + 1]}) for i in range(2)])
+    assert np.abs(alone - runner.predict(x)).max() > 0.01 * np.abs(alone).max()
+    running.steady(runner, x)
+    assert "scales" not in ov.openvino(artefact(STATIC, "float32"), x).facts
 
 
 def test_every_operator_with_a_formula_is_one_that_multiplies_and_no_free_one_is():

@@ -275,6 +275,20 @@ def test_one_row_in_eight_may_stray_where_scales_are_those_of_the_batch(precisio
     assert not answers["passed"], "the same batch has the same scales"
 
 
+@pytest.mark.parametrize("said", [np.full((1, 4), np.nan), np.ones((1, 3))])
+def test_a_row_without_numbers_is_no_stray_row(said):
+    """Scales of a batch move an answer; they do not break it."""
+    some, none = timing_checks.nothing(), timing_checks.nothing()
+    timing_checks.compare(some, np.eye(4, dtype=np.float32)[:1], said.astype(np.float32), 0.3)
+    assert (some["wrong"], some["broken"]) == (1, 1)
+    some["rows"] = 8
+    of = {"answers": none, "repeatable": none, "batch": {"together": some, "reversed": none, "alone": none},
+          "tolerance": honesty.tolerances({"precision": "int8"})}  # fmt: skip
+    times = {"repeated": [1.0] * 8, "unseen": [1.0] * 8}
+    found = honesty.verdicts({"reference": of, "contender": {**of, "fresh": times}})
+    assert not found["batch"]["passed"]
+
+
 def test_never_seen_inputs_are_never_seen():
     x = {"x": np.random.default_rng(0).standard_normal((7, 1, 2)).astype(np.float32), "code": np.arange(7).reshape(7, 1, 1)}
     made = [one for _, one in timing_checks.unseen([{name: v[i] for name, v in x.items()} for i in range(7)])]

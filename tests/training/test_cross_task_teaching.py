@@ -10,7 +10,7 @@ import torch
 
 from kdbench.nouns import Refusal, Use
 from kdbench.plan import plan
-from kdbench.stages import Place, artefacts, samples
+from kdbench.stages import Place, artefacts, other_task, samples
 from kdbench.store import Store
 from kdbench.suite import load
 
@@ -126,7 +126,9 @@ def test_a_reader_of_texts_teaches_a_student_of_numbers_as_numpy_joins_them(worl
     assert abs(by_place / expected - 1) > 0.01, "a join by place would have another loss"
     assert record["parity"]["teacher"] == "recorded"
     assert record["teacher_passes"] == 62
-    assert "joined by id; the teacher learned from none of the held-out rows here" in record["notes"][0]
+    assert record["notes"][:2] == [
+        "taught by answers to another task's rows, joined by id", "the teacher learned from none of the held-out rows here"
+    ]  # fmt: skip
 
 
 def test_the_teacher_told_apart_what_it_taught(world):
@@ -208,6 +210,59 @@ def test_rows_that_share_an_id_and_not_a_label_are_no_twins(world):
     found = world.refused()
     assert f"{wrong} of 90 rows that share an id have another label in the teacher's task (first: person " in found
     assert found.endswith(": 'no' here, 'yes' there); equal ids must mean equal examples")
+
+
+class Rows:
+    """An entry of samples, as far as the check of another task's rows reads it."""
+
+    def __init__(self, ids, split, y, classes=(), target=None):
+        self.meta = {"classes": list(classes), "answer": "vector"}
+        self.held = {"ids.npy": np.array(ids), "split.npy": np.array(split, np.int8), "y.npy": np.array(y)}
+        self.held |= {} if target is None else {"more.target.npy": np.array(target)}
+
+    def json(self, name):
+        return self.meta
+
+    def array(self, name):
+        return self.held[name]
+
+    def names(self):
+        return tuple(self.held)
+
+
+SPLIT = [0, 0, 0, 0, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ({"y": [0, 1, 0, 1, 0, 1], "classes": "ab"}, {"y": [1, 1, 0, 1, 0, 1], "classes": "ab"}),
+        ({"y": [-1] * 6, "target": [1.0, 2, 3, 4, 5, 6]}, {"y": [-1] * 6, "target": [1.5, 2, 3, 4, 5, 6]}),
+    ],
+)
+def test_vectors_of_other_examples_under_equal_ids_are_refused(mine, theirs):
+    """Answers in vectors have labels, or given similarities, that tell whether rows of one number are one example."""
+    rows = Rows(range(6), SPLIT, **mine)
+    there = Rows(range(6), SPLIT, **theirs)
+    with pytest.raises(Refusal, match="1 of 6 rows that share an id have another label in the teacher's task .first: 0: "):
+        other_task.check({"data": rows, "other_task": there, "saw_0": there}, True)
+    assert other_task.check({"data": rows, "other_task": rows, "saw_0": rows}, True)[1:] == (other_task.KEPT,)
+
+
+def test_a_loaded_teacher_is_not_said_to_be_innocent_and_ids_alone_are_no_proof():
+    rows = Rows(range(6), SPLIT, [-1] * 6)
+    found = other_task.check({"data": rows, "other_task": rows}, False)
+    assert found[1:] == (other_task.NOT_KNOWN, other_task.IDS_ALONE)
+    assert not any("learned from none" in note for note in found)
+
+
+def test_places_of_a_text_do_not_cross_over():
+    inputs, wide = {"other_task": object()}, [np.zeros((4, 6, 8))]
+    with pytest.raises(Refusal, match="features of tokens cannot come from another task"):
+        other_task.by_places(inputs, wide, tokens=True)
+    other_task.by_places(inputs, wide, tokens=False)
+    other_task.by_places(inputs, [np.zeros((4, 8))], tokens=True)
+    other_task.by_places({}, wide, tokens=True)
 
 
 def test_a_teacher_of_other_classes_is_refused_by_their_names(world):

@@ -367,6 +367,15 @@ def test_a_tokenizer_in_two_files_writes_as_that_of_transformers(where, tmp_path
     assert [made.text(ids) for ids in made.plain(texts)] == texts
     assert (made.eos, made.bos, made.padding) == (added["<|endoftext|>"], added["<|startoftranscript|>"], added["<|endoftext|>"])
     assert made.text([added["<|notimestamps|>"], *made.plain(["four"])[0]]) == "four"
+    for name, wrong in (
+        ("vocab.json", {"a": -1}),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"x": {"content": "<|new|>"}}}),
+    ):
+        kept = (place / name).read_bytes() if (place / name).exists() else None
+        (place / name).write_text(json.dumps(wrong))
+        with pytest.raises(Refusal, match=r"must give a number, 0 or more, to each token$"):
+            checkpoints.tokenizer_of(place, where.plugins)
+        (place / name).unlink() if kept is None else (place / name).write_bytes(kept)
     change(place, model_type="roberta")
     with pytest.raises(Refusal, match="has vocab.json and merges.txt, but no tokenizer.json, which a roberta needs"):
         checkpoints.tokenizer_of(place, where.plugins)
