@@ -8,6 +8,7 @@ import pytest
 from made_evidence import Evidence, row
 
 from kdbench.judge import judge
+from kdbench.judge.axes import Axis
 from kdbench.judge.gates import gates
 from kdbench.judge.rows import COLUMNS
 from kdbench.judge.standings import compare, holm, lines, ranks
@@ -302,3 +303,12 @@ def test_curves_hold_the_reliability_diagram_of_each_seed_and_of_their_mean(made
     one = of[of["seed"] == 1]
     gap = (one["n"] / 1000 * (one["x"] - one["y"]).abs()).sum()
     assert gap == pytest.approx(row(board, contender="weak", metric="ece", seed=1)["value"], abs=1e-6)
+
+
+@pytest.mark.parametrize(("better", "unit", "of", "smaller"), [
+    ("lower", "ratio", "size", True), ("higher", "ratio", "size", False), ("lower", "ratio", "latency", False),
+    ("lower", "bytes", "size", False),
+])  # fmt: skip
+def test_only_a_ratio_of_counts_that_falls_with_compression_leaves_out_who_is_as_large(better, unit, of, smaller):
+    """Four times smaller is 4 where the teacher stands above: no reason to leave anybody out."""
+    assert Axis("x", "x", better, unit, axis=of).compresses is smaller

@@ -120,3 +120,15 @@ def test_a_teacher_elsewhere_changes_the_key_of_its_student(planned):
     made = planned("near: [{fit: kd, teacher: kd}]")
     keys = {name: fit(made, name).key for name in ("kd", "far", "near")}
     assert len(set(keys.values())) == 3
+
+
+def test_what_led_to_a_loaded_teacher_is_not_known_and_the_fit_is_told(planned, tmp_path):
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "artefact.json").write_text('{"runtime": "torch", "model": {"name": "small_cnn", "params": {}}}', "utf-8")
+    rows = (f"loaded: [load: {tmp_path}/net]", f"tuned: [load: {tmp_path}/net, fit: ce]", "pupil: [{fit: kd, teacher: tuned}]")
+    theirs = "\n      ".join(rows)
+    more = "\n      ".join(f"of_{name}: [{{fit: kd, teacher: views/{name}}}]" for name in ("loaded", "tuned", "pupil", "own"))
+    made = planned(more=more, theirs=theirs)
+    told = {name: fit(made, f"of_{name}").spec.get("unknown", False) for name in ("loaded", "tuned", "pupil", "own")}
+    assert told == {"loaded": True, "tuned": True, "pupil": True, "own": False}
+    assert all("made elsewhere" not in job.needs.values() for job in made.jobs)
