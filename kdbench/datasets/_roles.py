@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -57,7 +56,7 @@ class Roles:
         x = stacked(*(sheet.column(name, "text") for name in (self.text, self.pair) if name))
         notes = _empty(sheet, x, self)
         y, classes = self._labels(sheet)
-        notes += (*(numbering(classes) if classes and not self.classes else ()), *_alike(classes))
+        notes += numbering(classes) if classes and not self.classes else ()
         found = Samples(
             "text",
             {"text": x},
@@ -106,15 +105,3 @@ def _empty(sheet: Sheet, x: np.ndarray, roles: Roles) -> tuple[str, ...]:
 def _levels(column: np.ndarray) -> np.ndarray:
     """A group column in which white space alone is no value."""
     return np.where(np.char.strip(column) == "", "", column)
-
-
-def _alike(classes: Sequence[str]) -> tuple[str, ...]:
-    """A note for every two classes whose names differ only in case, spaces or the form of their characters."""
-    seen: dict[str, str] = {}
-    notes = []
-    for name in classes:
-        same = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-        if same in seen:
-            notes.append(f"{seen[same][:40]!r} and {name[:40]!r} are two classes; is one a misspelling?")
-        seen.setdefault(same, name)
-    return tuple(notes)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from kdbench.nouns import Refusal
-
-MOST_GROUPS = 50
-MOST_NUMERIC_GROUPS = 20
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+from kdbench.stages.checks import MOST_GROUPS, MOST_NUMERIC_GROUPS, NUMBER, near_names
 
 
 def check(name: str, levels: Sequence[str], missing: int, n: int) -> list[str]:
@@ -27,16 +23,4 @@ def check(name: str, levels: Sequence[str], missing: int, n: int) -> list[str]:
     notes = [f"group column {name!r}: {missing} of {n} rows have no value and form the group (missing)"] if missing else []
     if len(levels) == 1:
         notes.append(f"group column {name!r}: only one group, {levels[0][:40]!r}: gaps are undefined")
-    return notes + near(name, levels)
-
-
-def near(name: str, levels: Sequence[str]) -> list[str]:
-    """A note for every two groups whose names differ only in case, spaces or the form of their characters."""
-    seen: dict[str, str] = {}
-    notes = []
-    for level in levels:
-        same = " ".join(unicodedata.normalize("NFKC", level).casefold().split())
-        if same in seen:
-            notes.append(f"group column {name!r}: {seen[same][:40]!r} and {level[:40]!r} are two groups; is one a misspelling?")
-        seen.setdefault(same, level)
-    return notes
+    return notes + [f"group column {name!r}: {note}" for note in near_names(levels, "groups")]

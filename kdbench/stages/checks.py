@@ -179,7 +179,7 @@ def grouped(given: Mapping[str, np.ndarray], wanted: Sequence[str], n: int) -> t
             value = np.where(value == "", MISSING, value)
         if len(levels) == 1:
             notes.append(f"group column {name!r}: only one group, {str(levels[0])[:40]!r}: gaps are undefined")
-        notes += _near_names(name, [str(v) for v in levels])
+        notes += [f"group column {name!r}: {note}" for note in near_names([str(v) for v in levels], "groups")]
         kept[name] = value
     return kept, notes
 
@@ -193,14 +193,15 @@ def _grouping(name: str, levels: list[str], n: int) -> None:
         raise Refusal(f"data: group column {name!r} has {len(levels)} groups in {n} rows; at most {MOST_GROUPS}; is it an id?")
 
 
-def _near_names(name: str, levels: list[str]) -> list[str]:
+def near_names(names: Sequence[str], things: str) -> list[str]:
+    """A note for every two names that differ only in case, spaces or the form of their characters. things: what has them."""
     seen: dict[str, str] = {}
     notes = []
-    for level in levels:
-        same = " ".join(unicodedata.normalize("NFKC", level).casefold().split())
+    for name in names:
+        same = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
         if same in seen:
-            notes.append(f"group column {name!r}: {seen[same][:40]!r} and {level[:40]!r} are two groups; is one a misspelling?")
-        seen.setdefault(same, level)
+            notes.append(f"{seen[same][:40]!r} and {name[:40]!r} are two {things}; is one a misspelling?")
+        seen.setdefault(same, name)
     return notes
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from kdbench.nouns import Job, Refusal, Samples
 from kdbench.registry import nearest
 from kdbench.stages import Place, sound
-from kdbench.stages.checks import NO_ROWS, Checked, check
+from kdbench.stages.checks import NO_ROWS, Checked, check, near_names
 from kdbench.stages.leaks import ceiling, coarse, near_copies, same_inputs, settle
 from kdbench.stages.prepare import Prepared, fit
 from kdbench.stages.samples import SPLITS, write
@@ -40,7 +40,7 @@ def run(job: Job, inputs: Mapping[str, Entry], draft: Draft, place: Place) -> No
     split, notes = _split(checked, samples, same, spec)
     if samples.answer == "class":
         if spec["role"] == "home":
-            notes += _classes(checked.rows.y, split, samples.classes)
+            notes += [*near_names(samples.classes, "classes"), *_classes(checked.rows.y, split, samples.classes)]
         notes += ceiling(split, same, checked.rows.y)
     train = split == TRAIN
     seen = train if train.any() else split == TEST
