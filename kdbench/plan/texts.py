@@ -77,8 +77,8 @@ class Texts:
     def borrowed(self, place: Path) -> Dialect:
         """What a model reads that was made elsewhere, without a tokenizer: what is usual, with its own beginning of an answer."""
         usual = self.usual()
-        start, forced, hears = self._begins(place, usual.layout)
-        return usual if start is None else replace(usual, start=start, forced=forced, hears=hears)
+        start, *_ = self._begins(place, usual.layout)
+        return usual if start is None else replace(usual, start=start)
 
     def _begins(self, place: Path, form: str) -> tuple[int | None, tuple[int, ...], tuple[tuple[str, Json], ...]]:
         """What an answer begins with, and how sound is heard."""
@@ -119,10 +119,8 @@ class Texts:
         content = ""
         if params.get("path"):
             place = hub.resolve(str(params["path"]))
-            params["path"], content = (
-                str(place),
-                keys.checkpoint(place, (*WRITING, *(() if (place / WRITING[0]).exists() else MERGED))),
-            )
+            names = WRITING if (place / WRITING[0]).exists() else (*WRITING, *MERGED)
+            params["path"], content = str(place), keys.checkpoint(place, names)
         needs = {"data": self._data} if "texts" in plugin.evidence else {}
         spec: Params = {"tokenizer": {"name": use.name, "params": params}}
         label = f"{self._task.name}: tokenizer {use.name}"
